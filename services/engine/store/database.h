@@ -15,10 +15,12 @@ struct sqlite3_stmt;
 
 namespace flotilla::engine {
 
-/// A prepared statement in use: bind in order, step through rows. Reset when destroyed.
+/// A prepared statement in use: bind in order, step through rows. Given back when destroyed.
 class Statement {
  public:
-  Statement(sqlite3* db, sqlite3_stmt* statement) : db_(db), statement_(statement) {}
+  /// `in_use` is the cache's mark, cleared at the end; null for a statement that is not cached.
+  Statement(sqlite3* db, sqlite3_stmt* statement, bool* in_use)
+      : db_(db), statement_(statement), in_use_(in_use) {}
   Statement(Statement&& other) noexcept;
   Statement& operator=(Statement&&) = delete;
   Statement(const Statement&) = delete;
@@ -41,6 +43,7 @@ class Statement {
  private:
   sqlite3* db_;
   sqlite3_stmt* statement_;
+  bool* in_use_;
   int next_ = 1;
 };
 
@@ -82,7 +85,8 @@ class Database {
   virtual void writeAsync(Durability durability, WriteFn fn, std::function<void(Result<void>)> done) = 0;
   /// Runs `fn` over a consistent snapshot on the calling thread.
   virtual Result<void> read(const std::function<Result<void>(Transaction&)>& fn) = 0;
-  /// Changes whenever any connection of any process committed; cheap (microseconds).
+  /// Changes whenever any connection of any process committed; cheap (microseconds). To validate a
+  /// cache, read it before the snapshot that fills the cache.
   virtual std::uint64_t dataVersion() = 0;
 };
 
