@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/error/result.h"
@@ -35,7 +36,7 @@ struct ExecState {
   std::optional<int> exit_code;
 };
 
-/// Start failure as the shim worded it. `code` is what the docker client exits with (125, 126, 127).
+/// What a new shim inherits.
 struct ShimDescriptors {
   std::optional<UniqueFd> netns;
   UniqueFd lock;                    // flocked by the caller
@@ -45,13 +46,15 @@ struct ShimDescriptors {
 
 /// Speaks to the shim of one container over its control socket. Blocking calls with a deadline, for
 /// work-pool threads; thread-safe (each call uses its own connection). Errors: Unavailable when no
-/// shim lives there; otherwise the shim's own kind and message.
+/// shim lives there; DeadlineExceeded; otherwise the shim's own kind and message, in Docker's words
+/// (the exit code of a failed start, 126, 127 or 128, is in the journal's start_failed line).
 class ShimClient {
  public:
   /// `run_dir` is <run>/containers/<id>.
   explicit ShimClient(std::string run_dir) : run_dir_(std::move(run_dir)) {}
 
-  /// Writes launch.json, spawns flotilla-shim (posix_spawn, own session) and returns once its sockets listen.
+  /// Writes launch.json, spawns flotilla-shim (posix_spawn, own session) and returns once its sockets
+  /// listen. The run directory must exist. What it says before that goes to <run_dir>/shim.log.
   Result<void> launch(const std::string& shim_path, const shim::LaunchSpec& spec, ShimDescriptors fds,
                       std::chrono::milliseconds timeout);
   /// True while a live shim holds <run_dir>/shim.lock.
@@ -64,6 +67,9 @@ class ShimClient {
   Result<void> resize(unsigned height, unsigned width);
   Result<void> execResize(const std::string& exec_id, unsigned height, unsigned width);
   Result<void> signal(int signal_number);
+  Result<void> pause();                      // Conflict when not running or already paused
+  Result<void> resume();
+  Result<std::vector<int>> pids();           // host pids of the container's processes
   Result<void> stopping(bool manual);
   Result<void> restartPolicy(const shim::RestartPolicy& policy);
   Result<void> end();
@@ -80,6 +86,9 @@ class ShimWatch {
                                                  std::function<void(std::uint64_t seq)> on_journal,
                                                  std::function<void()> on_gone);
   virtual ~ShimWatch() = default;
+
+  /// Tells the shim that journal lines up to `seq` are stored, so that it may empty the journal.
+  virtual void consumed(std::uint64_t seq) = 0;
 };
 
 }  // namespace flotilla::engine

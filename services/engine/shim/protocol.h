@@ -27,33 +27,47 @@
 ///
 /// Requests (op):
 ///   subscribe                       -> {ok, seq}            seq of the newest journal line
+///   consumed {seq}                  -> {ok}                 the engine stored these lines; the shim
+///                                      empties the journal when they were all and it has grown
 ///   go {}                           -> {ok, pid}            starts the process; answered once it
 ///                                      runs, or with the runtime's error in Docker's words.
 ///                                      After a failed go the shim ends (journal: start_failed).
 ///   expect_attach {ticket, stdin, stdout, stderr, logs(bool: replay log first), stream(bool),
-///                  detach_keys(bytes as JSON ints), }        -> {ok}   ticket valid 10 s
+///                  detach_keys(bytes as JSON ints)}         -> {ok}   ticket valid 10 s
 ///   resize {height, width}          -> {ok}                 tty of the container
 ///   exec_create is the engine's; the shim learns of an exec when it starts:
 ///   exec_start {exec_id, process_file (path of an OCI process JSON), tty, stdin, stdout, stderr,
 ///               ticket ("" when detached), detach_keys, height, width} -> {ok, pid}
-///                                      with a ticket: answered once the ticket is armed and the
-///                                      process runs when its stream connects (or 10 s pass)
+///                                      with a ticket: answered (pid 0) once the ticket is armed;
+///                                      the process starts at once and its output waits in the pipe
+///                                      for the stream (10 s; after that it is discarded). A failure
+///                                      to start is then the stream's text, as in Docker. Detached:
+///                                      answered once it runs or with the error.
 ///   exec_resize {exec_id, height, width} -> {ok}
-///   exec_state {exec_id}            -> {ok, running, pid, exit_code|null}
+///   exec_state {exec_id}            -> {ok, running, pid, exit_code|null}; NotFound 5 min after exit
 ///   signal {signal}                 -> {ok}                 to the init process
+///   pause {}, resume {}             -> {ok}                 freezes the container's cgroup
+///   pids {}                         -> {ok, pids:[...]}     host pids in the container's cgroup
 ///   stopping {manual(bool)}         -> {ok}                 no restart after the next exit; a
 ///                                      shim asleep in restart back-off ends now
 ///   restart_policy {name, max_retries} -> {ok}
 ///   end {}                          -> {ok}                 a created container was removed: leave
 ///
+/// The user: config.json's annotation "org.flotilla.user" (user[:group], names or ids) and
+/// "org.flotilla.group_add" (JSON list of names or ids) are resolved from /etc/passwd and /etc/group
+/// of the mounted root; process.user is completed before the runtime sees it. In the process file
+/// of an exec both are members of the process object itself.
+///
 /// Journal, <root>/containers/<id>/journal: one JSON object a line, appended (and, when it says so
 /// here, fdatasync'ed never: power loss means the boot id changed) before the shim acts on it:
 ///   {"seq":1,"run":1,"what":"start","time":<ns>,"pid":4711,"pid_start":<jiffies>,"boot":"<boot id>"}
-///   {"seq":2,...,"what":"start_failed","error":"...","code":127}
+///   {"seq":2,...,"what":"start_failed","error":"...","kind":"invalid_argument","code":127}
 ///   {"seq":3,...,"what":"exit","exit_code":0,"oom":false,"restarting":false,"delay_ms":0}
 ///   {"seq":4,...,"what":"exec_start","exec":"<id>","pid":...}
-///   {"seq":5,...,"what":"exec_exit","exec":"<id>","exit_code":7}
-///   {"seq":6,...,"what":"end"}         the shim leaves: namespaces and cgroup are released
+///   {"seq":5,...,"what":"exec_exit","exec":"<id>","exit_code":7}   (no exec_start before: it
+///                                      failed to start, "error" says why)
+///   {"seq":6,...,"what":"end"}         the shim leaves: namespaces and cgroup are released. After
+///                                      an exit with restarting:true: the restart was called off
 /// The engine turns lines into rows and events once, by storing the seq it consumed in the same
 /// transaction. `exit` is written only after all output is in the log and on every stream
 /// (at most 2 s of waiting if a stranger holds the pipe).
@@ -76,7 +90,7 @@ struct BindMount {
 
 struct LogConfig {
   std::string path;               // "" = no log file (driver none)
-  std::uint64_t max_size = 20ULL << 20U;
+  std::uint64_t max_size = 20ULL << 20U;  // 0 = no limit
   unsigned max_files = 5;
   bool non_blocking = false;
 };
@@ -104,7 +118,7 @@ struct LaunchSpec {
   std::string cgroup_path;        // as in config.json linux.cgroupsPath, e.g. /flotilla/<id>
   OverlayConfig overlay;
   std::vector<BindMount> binds;   // sources are passed as descriptors
-  unsigned port_fds = 0;
+  unsigned port_fds = 0;          // published-port sockets passed after the binds: held only
   bool has_netns = false;
   bool tty = false;
   bool open_stdin = false;
