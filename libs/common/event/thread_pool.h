@@ -8,11 +8,12 @@
 namespace flotilla {
 
 /// A bounded set of named threads that run posted functions in order of arrival. Threads start on
-/// demand up to `max_threads` and stay. Thread-safe. The destructor runs what is queued, then joins.
+/// demand up to `max_threads` and stay. Thread-safe. The destructor runs what is queued, then
+/// joins.
 class ThreadPool {
  public:
   struct Options {
-    std::string name;             // thread name, at most 12 characters
+    std::string name;  // thread name, at most 12 characters
     std::size_t max_threads = 4;
     std::size_t max_queued = 65536;
   };
