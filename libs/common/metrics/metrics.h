@@ -1,0 +1,33 @@
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace flotilla {
+
+/// The metrics of one process, passed to those who count. Thread-safe. The references returned stay
+/// valid as long as this object; look them up once, not on every event. Names are
+/// flotilla_<subject>_<unit>[_total].
+class Metrics {
+ public:
+  using Labels = std::map<std::string, std::string>;
+
+  prometheus::Counter& counter(const std::string& name, const std::string& help, const Labels& labels = {});
+  prometheus::Gauge& gauge(const std::string& name, const std::string& help, const Labels& labels = {});
+  /// Buckets for durations in seconds, 100 us to 60 s.
+  prometheus::Histogram& durations(const std::string& name, const std::string& help, const Labels& labels = {});
+
+  /// The exposition text of GET /metrics (text/plain; version=0.0.4).
+  [[nodiscard]] std::string text() const;
+
+ private:
+  prometheus::Registry registry_;
+};
+
+}  // namespace flotilla
