@@ -4,6 +4,7 @@ add_library(flotilla_options INTERFACE)
 add_library(flotilla::options ALIAS flotilla_options)
 target_compile_options(flotilla_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor
+  -Wno-missing-field-initializers  # option structs with designated initializers leave defaults out
   $<$<BOOL:${FLO_WERROR}>:-Werror>)
 target_include_directories(flotilla_options INTERFACE
   "${CMAKE_SOURCE_DIR}/libs" "${CMAKE_SOURCE_DIR}/services" "${CMAKE_SOURCE_DIR}"
