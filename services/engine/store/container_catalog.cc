@@ -1,0 +1,167 @@
+#include "engine/store/container_catalog.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/store/container_store.h"
+
+namespace flotilla::engine {
+namespace {
+
+Error noSuchContainer(std::string_view reference) {
+  return Error{ErrorKind::NotFound, "No such container: " + std::string(reference)};
+}
+
+bool newer(const ContainerRecordPtr& a, const ContainerRecordPtr& b) {
+  return a->created_ns != b->created_ns ? a->created_ns > b->created_ns : a->id < b->id;
+}
+
+}  // namespace
+
+Result<ContainerRecordPtr> ContainerCatalog::get(std::string_view reference) {
+  FLO_TRY(refresh());
+  const std::shared_lock lock(mutex_);
+  if (reference.empty()) {
+    return Error{ErrorKind::InvalidArgument, "No such container: "};
+  }
+  const std::string key(reference);
+  if (const auto exact = by_id_.find(key); exact != by_id_.end()) {
+    return exact->second;
+  }
+  const auto named = id_by_name_.find(key.front() == '/' ? key.substr(1) : key);
+  if (named != id_by_name_.end()) {
+    return by_id_.at(named->second);
+  }
+  ContainerRecordPtr match;
+  for (const auto& [id, record] : by_id_) {
+    if (id.starts_with(reference)) {
+      if (match) {
+        return Error{ErrorKind::InvalidArgument, "multiple IDs found with provided prefix: " + key};
+      }
+      match = record;
+    }
+  }
+  if (!match) {
+    return noSuchContainer(reference);
+  }
+  return match;
+}
+
+Result<ContainerRecordPtr> ContainerCatalog::find(const std::string& id) {
+  FLO_TRY(refresh());
+  const std::shared_lock lock(mutex_);
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? ContainerRecordPtr() : found->second;
+}
+
+Result<std::vector<ContainerRecordPtr>> ContainerCatalog::list() {
+  FLO_TRY(refresh());
+  const std::shared_lock lock(mutex_);
+  return newest_first_;
+}
+
+Result<void> ContainerCatalog::refresh() {
+  // The version is read before the snapshot: a commit in between is seen twice, never missed.
+  const std::uint64_t version = database_.dataVersion();
+  {
+    const std::shared_lock lock(mutex_);
+    if (loaded_ && version == version_) {
+      return {};
+    }
+  }
+  const std::lock_guard refreshing(refresh_mutex_);
+  const std::uint64_t again = database_.dataVersion();
+  {
+    const std::shared_lock lock(mutex_);
+    if (loaded_ && again == version_) {
+      return {};
+    }
+  }
+  FLO_TRY(load());
+  const std::unique_lock lock(mutex_);
+  version_ = again;
+  loaded_ = true;
+  return {};
+}
+
+Result<void> ContainerCatalog::load() {
+  std::uint64_t revision = 0;
+  {
+    const std::shared_lock lock(mutex_);
+    revision = revision_;
+  }
+  std::vector<ContainerRecord> changed;
+  std::vector<std::pair<std::string, std::uint64_t>> removed;
+  FLO_TRY(database_.read([&](Transaction& transaction) -> Result<void> {
+    // refresh_mutex_ keeps by_id_ still: only this thread changes it.
+    FLO_TRY_ASSIGN(changed, containersSince(transaction, revision, [this](const std::string& id) {
+                     const auto known = by_id_.find(id);
+                     return known == by_id_.end() ? 0 : known->second->spec_revision;
+                   }));
+    FLO_TRY_ASSIGN(removed, removalsSince(transaction, revision));
+    return {};
+  }));
+  const std::unique_lock lock(mutex_);
+  for (auto& record : changed) {
+    revision_ = std::max(revision_, record.revision);
+    put(std::move(record));
+  }
+  for (const auto& [id, at] : removed) {
+    revision_ = std::max(revision_, at);
+    erase(id);
+  }
+  sortIfNeeded();
+  return {};
+}
+
+void ContainerCatalog::put(ContainerRecord record) {
+  const auto known = by_id_.find(record.id);
+  if (known != by_id_.end()) {
+    if (!record.spec) {
+      record.spec = known->second->spec;
+    }
+    if (known->second->name != record.name) {
+      // Another container may have taken the old name in the same batch.
+      if (const auto named = id_by_name_.find(known->second->name);
+          named != id_by_name_.end() && named->second == record.id) {
+        id_by_name_.erase(named);
+      }
+    }
+  }
+  id_by_name_[record.name] = record.id;
+  auto shared = std::make_shared<const ContainerRecord>(std::move(record));
+  if (const auto at = position_.find(shared->id); at != position_.end()) {
+    newest_first_[at->second] = shared;
+  } else {
+    newest_first_.push_back(shared);
+    unsorted_ = true;
+  }
+  by_id_[shared->id] = std::move(shared);
+}
+
+void ContainerCatalog::erase(const std::string& id) {
+  const auto known = by_id_.find(id);
+  if (known == by_id_.end()) {
+    return;
+  }
+  if (const auto named = id_by_name_.find(known->second->name);
+      named != id_by_name_.end() && named->second == id) {
+    id_by_name_.erase(named);
+  }
+  std::erase(newest_first_, known->second);
+  by_id_.erase(known);
+  unsorted_ = true;
+}
+
+void ContainerCatalog::sortIfNeeded() {
+  if (!std::exchange(unsorted_, false)) {
+    return;
+  }
+  std::sort(newest_first_.begin(), newest_first_.end(), newer);
+  position_.clear();
+  for (std::size_t i = 0; i < newest_first_.size(); ++i) {
+    position_[newest_first_[i]->id] = i;
+  }
+}
+
+}  // namespace flotilla::engine
