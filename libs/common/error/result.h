@@ -25,16 +25,19 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
 #define FLO_CAT_(a, b) a##b
 #define FLO_CAT(a, b) FLO_CAT_(a, b)
 
+// __COUNTER__, not __LINE__: the expression may be a lambda that uses these macros itself.
+
 /// Returns the error of `expr` from the enclosing function, if it has one.
-#define FLO_TRY(expr)                                          \
-  do {                                                         \
-    if (auto flo_result_ = (expr); !flo_result_) {             \
-      return std::move(flo_result_).error();                   \
-    }                                                          \
+#define FLO_TRY(expr) FLO_TRY_(FLO_CAT(flo_result_, __COUNTER__), expr)
+#define FLO_TRY_(tmp, expr)              \
+  do {                                   \
+    if (auto tmp = (expr); !tmp) {       \
+      return std::move(tmp).error();     \
+    }                                    \
   } while (false)
 
 /// `FLO_TRY_ASSIGN(auto fd, openRead(path));`: the value, or return the error.
-#define FLO_TRY_ASSIGN(decl, expr) FLO_TRY_ASSIGN_(FLO_CAT(flo_result_, __LINE__), decl, expr)
+#define FLO_TRY_ASSIGN(decl, expr) FLO_TRY_ASSIGN_(FLO_CAT(flo_result_, __COUNTER__), decl, expr)
 #define FLO_TRY_ASSIGN_(tmp, decl, expr) \
   auto tmp = (expr);                     \
   if (!tmp) {                            \

@@ -18,7 +18,9 @@ TEST(Rfc3339, HandlesTheEpochAndBefore) {
   EXPECT_EQ(rfc3339Seconds(1795314977), "2026-11-22T02:36:17Z");
 }
 
-TEST(Rfc3339, WallClockIsOfThisCentury) { EXPECT_GT(wallClockNanoseconds(), 1'600'000'000'000'000'000); }
+TEST(Rfc3339, WallClockIsOfThisCentury) {
+  EXPECT_GT(wallClockNanoseconds(), 1'600'000'000'000'000'000);
+}
 
 }  // namespace
 }  // namespace flotilla

@@ -30,13 +30,15 @@ struct Ipv4Prefix {
   [[nodiscard]] std::uint32_t mask() const;
   [[nodiscard]] Ipv4Prefix network() const { return {{address.value & mask()}, length}; }
   [[nodiscard]] Ipv4 broadcast() const { return {address.value | ~mask()}; }
-  [[nodiscard]] bool contains(Ipv4 other) const { return ((other.value ^ address.value) & mask()) == 0; }
+  [[nodiscard]] bool contains(Ipv4 other) const {
+    return ((other.value ^ address.value) & mask()) == 0;
+  }
   [[nodiscard]] bool overlaps(const Ipv4Prefix& other) const;
   friend bool operator==(const Ipv4Prefix&, const Ipv4Prefix&) = default;
 };
 
-/// "02:42:ac:11:00:02" for 172.17.0.2: a container that gets the address of an earlier one also gets
-/// its MAC, so that no neighbour's ARP entry is ever stale.
+/// "02:42:ac:11:00:02" for 172.17.0.2: a container that gets the address of an earlier one also
+/// gets its MAC, so that no neighbour's ARP entry is ever stale.
 std::string macFor(Ipv4 address);
 /// Six bytes of "02:42:ac:11:00:02". Nothing unless it is a unicast Ethernet address.
 std::optional<std::vector<std::uint8_t>> parseMac(std::string_view text);

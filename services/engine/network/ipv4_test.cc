@@ -10,7 +10,8 @@ Ipv4Prefix prefix(std::string_view text) { return Ipv4Prefix::parse(text).value(
 TEST(Ipv4, ParsesDottedQuadsOnly) {
   EXPECT_EQ(Ipv4::parse("172.17.0.2")->value, 0xac110002U);
   EXPECT_EQ(Ipv4::parse("172.17.0.2")->text(), "172.17.0.2");
-  for (const char* bad : {"", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4 ", "::1", "a.b.c.d"}) {
+  for (const char* bad :
+       {"", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4 ", "::1", "a.b.c.d"}) {
     EXPECT_FALSE(Ipv4::parse(bad)) << bad;
   }
 }
@@ -25,7 +26,8 @@ TEST(Ipv4Prefix, KeepsHostBitsAndKnowsItsEnds) {
 }
 
 TEST(Ipv4Prefix, RefusesBadTexts) {
-  for (const char* bad : {"172.17.0.1", "172.17.0.1/", "172.17.0.1/33", "172.17.0.1/-1", "/16", "x/16"}) {
+  for (const char* bad :
+       {"172.17.0.1", "172.17.0.1/", "172.17.0.1/33", "172.17.0.1/-1", "/16", "x/16"}) {
     EXPECT_FALSE(Ipv4Prefix::parse(bad)) << bad;
   }
 }
@@ -42,7 +44,8 @@ TEST(Mac, FollowsTheAddress) {
 }
 
 TEST(Mac, ParsesUnicastAddressesOnly) {
-  EXPECT_EQ(parseMac("02:42:ac:11:00:ff"), (std::vector<std::uint8_t>{2, 0x42, 0xac, 0x11, 0, 0xff}));
+  EXPECT_EQ(parseMac("02:42:ac:11:00:ff"),
+            (std::vector<std::uint8_t>{2, 0x42, 0xac, 0x11, 0, 0xff}));
   for (const char* bad : {"", "02:42:ac:11:00", "02:42:ac:11:00:0g", "02-42-ac-11-00-02",
                           "01:42:ac:11:00:02", "00:00:00:00:00:00", "02:42:ac:11:00:02:"}) {
     EXPECT_FALSE(parseMac(bad)) << bad;
@@ -52,12 +55,14 @@ TEST(Mac, ParsesUnicastAddressesOnly) {
 TEST(ChooseSubnet, TakesTheFirstThatNoRouteTouches) {
   EXPECT_EQ(chooseSubnet({})->text(), "172.17.0.0/16");
   EXPECT_EQ(chooseSubnet({prefix("0.0.0.0/0"), prefix("192.0.2.0/24")})->text(), "172.17.0.0/16");
-  EXPECT_EQ(chooseSubnet({prefix("172.17.3.0/24"), prefix("172.18.0.0/16")})->text(), "172.19.0.0/16");
+  EXPECT_EQ(chooseSubnet({prefix("172.17.3.0/24"), prefix("172.18.0.0/16")})->text(),
+            "172.19.0.0/16");
 }
 
 TEST(ChooseSubnet, FallsBackToSmallOnesThenGivesUp) {
   EXPECT_EQ(chooseSubnet({prefix("172.16.0.0/12")})->text(), "192.168.0.0/20");
-  EXPECT_EQ(chooseSubnet({prefix("172.16.0.0/12"), prefix("192.168.1.0/24")})->text(), "192.168.16.0/20");
+  EXPECT_EQ(chooseSubnet({prefix("172.16.0.0/12"), prefix("192.168.1.0/24")})->text(),
+            "192.168.16.0/20");
   EXPECT_FALSE(chooseSubnet({prefix("172.16.0.0/12"), prefix("192.168.0.0/16")}));
 }
 

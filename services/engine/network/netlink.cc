@@ -1,7 +1,5 @@
 #include "engine/network/netlink.h"
 
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -29,7 +27,8 @@ void NetlinkBatch::append(const void* data, std::size_t size) {
   if (size > 0) {
     std::memcpy(bytes_.data() + start, data, size);
   }
-  headerAt<nlmsghdr>(bytes_, current_).nlmsg_len = static_cast<std::uint32_t>(bytes_.size() - current_);
+  headerAt<nlmsghdr>(bytes_, current_).nlmsg_len =
+      static_cast<std::uint32_t>(bytes_.size() - current_);
 }
 
 NetlinkBatch& NetlinkBatch::messageBytes(std::uint16_t type, std::uint16_t flags, const void* data,
@@ -38,7 +37,7 @@ NetlinkBatch& NetlinkBatch::messageBytes(std::uint16_t type, std::uint16_t flags
   bytes_.resize(current_ + sizeof(nlmsghdr));
   auto& header = headerAt<nlmsghdr>(bytes_, current_);
   header.nlmsg_type = type;
-  header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+  header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
   header.nlmsg_seq = static_cast<std::uint32_t>(++messages_);
   append(data, size);
   return *this;
@@ -77,7 +76,8 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
     return sysError("open a netlink socket", errno);
   }
   const int one = 1;
-  ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);  // short errors; best effort
+  ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &one,
+               sizeof one);  // short errors; best effort
   if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kDeadline, sizeof kDeadline) != 0) {
     return sysError("set a netlink deadline", errno);
   }
@@ -118,7 +118,7 @@ Result<void> NetlinkSocket::run(const NetlinkBatch& batch, std::string_view doin
       if (message->nlmsg_type != NLMSG_ERROR) {
         continue;
       }
-      const int error = static_cast<const nlmsgerr*>(NLMSG_DATA(message))->error;
+      const int error = netlinkPayload<nlmsgerr>(*message)->error;
       first_error = first_error == 0 ? -error : first_error;
       if (--left == 0) {
         break;
@@ -142,7 +142,7 @@ Result<void> NetlinkSocket::dump(const NetlinkBatch& batch, std::string_view doi
         return {};
       }
       if (message->nlmsg_type == NLMSG_ERROR) {
-        return sysError(doing, -static_cast<const nlmsgerr*>(NLMSG_DATA(message))->error);
+        return sysError(doing, -netlinkPayload<nlmsgerr>(*message)->error);
       }
       each(*message);
     }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -9,9 +12,19 @@
 #include "common/error/result.h"
 #include "common/os/unique_fd.h"
 
-struct nlmsghdr;
-
 namespace flotilla::engine {
+
+/// The payload behind a netlink message's header, an attribute's bytes (NLMSG_DATA and RTA_DATA
+/// without their C casts).
+template <class Payload>
+const Payload* netlinkPayload(const nlmsghdr& message) {
+  return reinterpret_cast<const Payload*>(reinterpret_cast<const char*>(&message) + NLMSG_HDRLEN);
+}
+template <class Payload>
+const Payload* attributePayload(const rtattr& attribute) {
+  return reinterpret_cast<const Payload*>(reinterpret_cast<const char*>(&attribute) +
+                                          RTA_LENGTH(0));
+}
 
 /// Several netlink requests built one after the other and sent in one system call.
 class NetlinkBatch {
@@ -47,7 +60,8 @@ class NetlinkBatch {
   [[nodiscard]] std::size_t messages() const { return messages_; }
 
  private:
-  NetlinkBatch& messageBytes(std::uint16_t type, std::uint16_t flags, const void* data, std::size_t size);
+  NetlinkBatch& messageBytes(std::uint16_t type, std::uint16_t flags, const void* data,
+                             std::size_t size);
   void append(const void* data, std::size_t size);
 
   std::vector<std::byte> bytes_;
