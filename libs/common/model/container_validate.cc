@@ -10,6 +10,7 @@
 #include "common/model/mount_spec.h"
 #include "common/model/namespace_mode.h"
 #include "common/model/port_spec.h"
+#include "common/model/security_options.h"
 #include "common/model/signal_name.h"
 
 namespace flotilla::model {
@@ -199,6 +200,7 @@ Result<void> validateHost(const HostConfig& host, const HostFacts& facts) {
       std::find(facts.runtimes.begin(), facts.runtimes.end(), host.runtime) == facts.runtimes.end()) {
     return invalid("unknown or invalid runtime name: " + host.runtime);
   }
+  FLO_TRY(SecurityOptions::parse(host.security_opt));
   return validateLog(host);
 }
 

@@ -126,6 +126,13 @@ TEST(ValidateCreate, ChecksNamespacesAsDockerd) {
               "invalid Annotations: the empty string is not permitted as an annotation key"}});
 }
 
+TEST(ValidateCreate, ChecksSecurityOptionsAsDockerd) {
+  expectAll({{R"("SecurityOpt":["foo"])", R"(invalid --security-opt 1: "foo")"},
+             {R"("SecurityOpt":["foo=bar"])", R"(invalid --security-opt 2: "foo=bar")"},
+             {R"("SecurityOpt":["no-new-privileges=x"])", R"(invalid --security-opt 2: "no-new-privileges=x")"},
+             {R"("SecurityOpt":["no-new-privileges:true","label=disable","apparmor=x","seccomp=unconfined"])", "OK"}});
+}
+
 TEST(ValidateCreate, ChecksHostsLogsAndPortsAsDockerd) {
   expectAll({{R"("ExtraHosts":["foo"])", R"(bad format for add-host: "foo")"},
              {R"("ExtraHosts":["foo:bar"])", R"(invalid IP address in add-host: "bar")"},

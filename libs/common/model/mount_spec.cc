@@ -109,6 +109,17 @@ Result<void> checkPath(const std::string& what) {
   return {};
 }
 
+/// With the largest unit that divides it, as dockerd writes tmpfs sizes.
+std::string shortSize(std::int64_t bytes) {
+  constexpr std::array<std::string_view, 4> kUnits = {"", "k", "m", "g"};
+  std::size_t unit = 0;
+  while (unit + 1 < kUnits.size() && bytes % 1024 == 0) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return std::to_string(bytes).append(kUnits[unit]);
+}
+
 std::vector<std::string> tmpfsOptionsOf(const Mount& mount) {
   std::vector<std::string> options;
   if (mount.tmpfs_mode != 0) {
@@ -117,7 +128,7 @@ std::vector<std::string> tmpfsOptionsOf(const Mount& mount) {
     options.push_back(std::string("mode=") + octal.data());
   }
   if (mount.tmpfs_size > 0) {
-    options.push_back("size=" + std::to_string(mount.tmpfs_size));
+    options.push_back("size=" + shortSize(mount.tmpfs_size));
   }
   return options;
 }

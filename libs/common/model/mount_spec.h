@@ -20,7 +20,7 @@ struct MountPoint {
   std::string propagation;        // Bind: as given, "" = rprivate
   std::string mode;               // text after the second colon of a bind, for inspect ("ro,z")
   std::map<std::string, std::string> labels;  // Volume
-  std::vector<std::string> tmpfs_options;     // Tmpfs: "size=1048576", "mode=1777"...
+  std::vector<std::string> tmpfs_options;     // Tmpfs: "size=1m", "mode=1777"...
 };
 
 /// "src:dst[:options]" of HostConfig.Binds. A source that is no absolute path is a volume's name.

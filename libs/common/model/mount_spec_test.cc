@@ -88,7 +88,7 @@ TEST(ParseMount, WritesTmpfsOptions) {
   Mount mount = mountOf("tmpfs", "", "/c");
   mount.tmpfs_size = 1048576;
   mount.tmpfs_mode = 01700;
-  EXPECT_EQ(parseMount(mount)->tmpfs_options, (std::vector<std::string>{"mode=1700", "size=1048576"}));
+  EXPECT_EQ(parseMount(mount)->tmpfs_options, (std::vector<std::string>{"mode=1700", "size=1m"}));
 }
 
 TEST(CollectMounts, OrdersByDepthAndRefusesDuplicates) {
