@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,12 +17,16 @@ namespace flotilla {
 /// reactor's thread, with the stream, or with DeadlineExceeded when nobody came in time.
 class StreamServer {
  public:
-  static Result<std::unique_ptr<StreamServer>> listenUnix(Reactor& reactor, const std::string& path);
+  /// Destroy it on the reactor's thread or after the reactor stopped; callbacks that are still
+  /// expected are dropped then.
+  static Result<std::unique_ptr<StreamServer>> listenUnix(
+      Reactor& reactor, const std::string& path,
+      std::chrono::milliseconds ticket_lifetime = std::chrono::seconds(10));
   virtual ~StreamServer() = default;
 
   virtual StreamEndpoint expect(std::function<void(Result<net::StreamPtr>)> accepted) = 0;
   /// As above, but hands out the raw connected descriptor (blocking mode) for handlers that move
-  /// bulk bytes on a thread of the work pool (load, save). Runs on the reactor's thread.
+  /// bulk bytes on a thread of the work pool (load, save); it is the callee's to close.
   virtual StreamEndpoint expectFd(std::function<void(Result<int>)> accepted) = 0;
 };
 

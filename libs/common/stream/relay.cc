@@ -1,0 +1,87 @@
+#include "common/stream/relay.h"
+
+#include <utility>
+
+#include "common/stream/relay_pump.h"
+
+namespace flotilla {
+namespace {
+
+/// Two pumps and what their ends mean for each other. Kept alive by the streams' callbacks, which
+/// finish() takes away.
+class Relay final : public std::enable_shared_from_this<Relay> {
+ public:
+  Relay(net::StreamPtr left, net::StreamPtr right, RelayEnd end,
+        std::function<void(Result<void>)> done)
+      : left_(std::move(left)),
+        right_(std::move(right)),
+        end_(end),
+        done_(std::move(done)),
+        to_right_(*left_, *right_),
+        to_left_(*right_, *left_) {}
+
+  void start() {
+    auto self = shared_from_this();
+    left_->start([self] { self->run(self->to_right_); }, [self] { self->run(self->to_left_); });
+    if (!finished_) {
+      right_->start([self] { self->run(self->to_left_); }, [self] { self->run(self->to_right_); });
+    }
+  }
+
+ private:
+  void run(RelayPump& pump) {
+    if (finished_ || pump.ended()) {
+      return;
+    }
+    auto self = shared_from_this();
+    pump.run();
+    if (pump.error()) {
+      return finish(*pump.error());
+    }
+    if (!pump.ended()) {
+      return;
+    }
+    if (to_left_.refused()) {
+      return finish(*to_left_.refused());  // nobody is left to work for
+    }
+    bool right_side_is_last = end_ == RelayEnd::RightSide;
+    bool done = right_side_is_last ? to_left_.ended() : to_left_.ended() && to_right_.ended();
+    if (done) {
+      return finish({});
+    }
+    pump.halfClose();
+  }
+
+  void finish(Result<void> result) {
+    finished_ = true;
+    auto self = shared_from_this();
+    // What the client sees must tell a cut stream from a complete one.
+    if (result) {
+      left_->close();
+      right_->close();
+    } else {
+      left_->abort();
+      right_->abort();
+    }
+    if (done_) {
+      std::exchange(done_, nullptr)(std::move(result));
+    }
+  }
+
+  net::StreamPtr left_;
+  net::StreamPtr right_;
+  RelayEnd end_;
+  std::function<void(Result<void>)> done_;
+  RelayPump to_right_;
+  RelayPump to_left_;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+void relay(Reactor& /*reactor*/, net::StreamPtr left, net::StreamPtr right, RelayEnd end,
+           std::function<void(Result<void>)> done) {
+  std::make_shared<Relay>(std::move(left), std::move(right), end, std::move(done))->start();
+}
+
+}  // namespace flotilla
