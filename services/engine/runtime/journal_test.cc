@@ -6,7 +6,8 @@ namespace flotilla::engine {
 namespace {
 
 constexpr const char* kStart =
-    R"({"seq":1,"run":1,"what":"start","time":5,"pid":42,"pid_start":7,"boot":"b"})" "\n";
+    R"({"seq":1,"run":1,"what":"start","time":5,"pid":42,"pid_start":7,"boot":"b"})"
+    "\n";
 constexpr const char* kExit =
     R"({"seq":2,"run":1,"what":"exit","exit_code":137,"oom":true,"restarting":true,"delay_ms":200})"
     "\n";
@@ -41,7 +42,9 @@ TEST(Journal, SkipsLinesThatAreNotTransitions) {
 
 TEST(Journal, CarriesTheReasonOfAFailedStart) {
   const auto lines = parseJournal(
-      R"({"seq":9,"what":"start_failed","error":"no","kind":"invalid_argument","code":127})" "\n", 0);
+      R"({"seq":9,"what":"start_failed","error":"no","kind":"invalid_argument","code":127})"
+      "\n",
+      0);
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0].exit_code, 127);
   EXPECT_EQ(lines[0].error, "no");

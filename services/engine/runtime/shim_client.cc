@@ -19,7 +19,7 @@ namespace {
 using nlohmann::json;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kQuick{5000};     // requests the shim answers from memory
+constexpr milliseconds kQuick{5000};  // requests the shim answers from memory
 constexpr milliseconds kExecStart{60000};
 
 std::string randomTicket() {
@@ -115,17 +115,15 @@ Result<void> ShimClient::resize(unsigned height, unsigned width) {
 
 Result<void> ShimClient::execResize(const std::string& exec_id, unsigned height, unsigned width) {
   return done(callShim(
-      run_dir_,
-      {{"op", "exec_resize"}, {"exec_id", exec_id}, {"height", height}, {"width", width}}, kQuick));
+      run_dir_, {{"op", "exec_resize"}, {"exec_id", exec_id}, {"height", height}, {"width", width}},
+      kQuick));
 }
 
 Result<void> ShimClient::signal(int signal_number) {
   return done(callShim(run_dir_, {{"op", "signal"}, {"signal", signal_number}}, kQuick));
 }
 
-Result<void> ShimClient::pause() {
-  return done(callShim(run_dir_, {{"op", "pause"}}, 2 * kQuick));
-}
+Result<void> ShimClient::pause() { return done(callShim(run_dir_, {{"op", "pause"}}, 2 * kQuick)); }
 
 Result<void> ShimClient::resume() {
   return done(callShim(run_dir_, {{"op", "resume"}}, 2 * kQuick));

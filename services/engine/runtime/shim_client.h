@@ -18,8 +18,8 @@ namespace flotilla::engine {
 
 struct AttachOptions {
   bool stdin_open = false, stdout_open = true, stderr_open = true;
-  bool logs = false;    // replay the log first
-  bool stream = true;   // go on with live output
+  bool logs = false;        // replay the log first
+  bool stream = true;       // go on with live output
   std::string detach_keys;  // bytes, "" = Docker's default ctrl-p ctrl-q
 };
 
@@ -39,8 +39,8 @@ struct ExecState {
 /// What a new shim inherits.
 struct ShimDescriptors {
   std::optional<UniqueFd> netns;
-  UniqueFd lock;                    // flocked by the caller
-  std::vector<UniqueFd> bind_trees; // LaunchSpec::binds in order
+  UniqueFd lock;                     // flocked by the caller
+  std::vector<UniqueFd> bind_trees;  // LaunchSpec::binds in order
   std::vector<UniqueFd> port_holders;
 };
 
@@ -53,23 +53,25 @@ class ShimClient {
   /// `run_dir` is <run>/containers/<id>.
   explicit ShimClient(std::string run_dir) : run_dir_(std::move(run_dir)) {}
 
-  /// Writes launch.json, spawns flotilla-shim (posix_spawn, own session) and returns once its sockets
-  /// listen. The run directory must exist. What it says before that goes to <run_dir>/shim.log.
-  Result<void> launch(const std::string& shim_path, const shim::LaunchSpec& spec, ShimDescriptors fds,
-                      std::chrono::milliseconds timeout);
+  /// Writes launch.json, spawns flotilla-shim (posix_spawn, own session) and returns once its
+  /// sockets listen. The run directory must exist. What it says before that goes to
+  /// <run_dir>/shim.log.
+  Result<void> launch(const std::string& shim_path, const shim::LaunchSpec& spec,
+                      ShimDescriptors fds, std::chrono::milliseconds timeout);
   /// True while a live shim holds <run_dir>/shim.lock.
   [[nodiscard]] bool alive() const;
 
-  Result<int> go(std::chrono::milliseconds timeout);              // pid of init
+  Result<int> go(std::chrono::milliseconds timeout);  // pid of init
   Result<StreamEndpoint> attach(const AttachOptions& options);
-  Result<StreamEndpoint> execStart(const ExecStart& options);     // endpoint with "" ticket when detached
+  Result<StreamEndpoint> execStart(
+      const ExecStart& options);  // endpoint with "" ticket when detached
   Result<ExecState> execState(const std::string& exec_id);
   Result<void> resize(unsigned height, unsigned width);
   Result<void> execResize(const std::string& exec_id, unsigned height, unsigned width);
   Result<void> signal(int signal_number);
-  Result<void> pause();                      // Conflict when not running or already paused
+  Result<void> pause();  // Conflict when not running or already paused
   Result<void> resume();
-  Result<std::vector<int>> pids();           // host pids of the container's processes
+  Result<std::vector<int>> pids();  // host pids of the container's processes
   Result<void> stopping(bool manual);
   Result<void> restartPolicy(const shim::RestartPolicy& policy);
   Result<void> end();

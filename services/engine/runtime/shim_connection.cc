@@ -23,7 +23,8 @@ Error noShim(int err) {
 /// Waits until `fd` is readable. False when the deadline passed.
 Result<bool> waitReadable(int fd, Clock::time_point deadline) {
   while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     if (left.count() <= 0) {
       return false;
     }

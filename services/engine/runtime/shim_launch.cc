@@ -59,7 +59,8 @@ class FileActions {
   std::vector<UniqueFd> held_;
 };
 
-Result<pid_t> spawn(const std::string& shim_path, const std::string& run_dir, FileActions& actions) {
+Result<pid_t> spawn(const std::string& shim_path, const std::string& run_dir,
+                    FileActions& actions) {
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   sigset_t none;
@@ -68,9 +69,9 @@ Result<pid_t> spawn(const std::string& shim_path, const std::string& run_dir, Fi
   ::sigfillset(&all);
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setflags(&attributes, static_cast<short>(POSIX_SPAWN_SETSID |
-                                                             POSIX_SPAWN_SETSIGMASK |
-                                                             POSIX_SPAWN_SETSIGDEF));
+  ::posix_spawnattr_setflags(
+      &attributes,
+      static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
   ::posix_spawn_file_actions_addopen(actions.get(), 0, "/dev/null", O_RDWR, 0);
   ::posix_spawn_file_actions_adddup2(actions.get(), 0, 1);
   ::posix_spawn_file_actions_addopen(actions.get(), 2, (run_dir + "/shim.log").c_str(),
@@ -136,8 +137,8 @@ Result<void> ShimClient::launch(const std::string& shim_path, const shim::Launch
   }
   const UniqueFd ready_read(ready[0]);
   UniqueFd ready_write(ready[1]);
-  const int floor = shim::kFirstPassedFd +
-                    static_cast<int>(fds.bind_trees.size() + fds.port_holders.size()) + 1;
+  const int floor =
+      shim::kFirstPassedFd + static_cast<int>(fds.bind_trees.size() + fds.port_holders.size()) + 1;
   FileActions actions;
   FLO_TRY(actions.pass(ready_write.get(), shim::kReadyFd, floor));
   FLO_TRY(actions.pass(fds.lock.get(), shim::kLockFd, floor));

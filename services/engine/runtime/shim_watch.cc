@@ -84,8 +84,8 @@ Result<std::unique_ptr<ShimWatch>> ShimWatch::open(Reactor& reactor, const std::
                                                    std::function<void(std::uint64_t)> on_journal,
                                                    std::function<void()> on_gone) {
   FLO_TRY_ASSIGN(UniqueFd fd, connectShim(run_dir));
-  auto watch = std::make_unique<Watch>(reactor, std::move(fd), std::move(on_journal),
-                                       std::move(on_gone));
+  auto watch =
+      std::make_unique<Watch>(reactor, std::move(fd), std::move(on_journal), std::move(on_gone));
   FLO_TRY(watch->start());
   return std::unique_ptr<ShimWatch>(std::move(watch));
 }

@@ -27,7 +27,8 @@
 ///
 /// Requests (op):
 ///   subscribe                       -> {ok, seq}            seq of the newest journal line
-///   consumed {seq}                  -> {ok}                 the engine stored these lines; the shim
+///   consumed {seq}                  -> {ok}                 the engine stored these lines; the
+///   shim
 ///                                      empties the journal when they were all and it has grown
 ///   go {}                           -> {ok, pid}            starts the process; answered once it
 ///                                      runs, or with the runtime's error in Docker's words.
@@ -40,27 +41,28 @@
 ///               ticket ("" when detached), detach_keys, height, width} -> {ok, pid}
 ///                                      with a ticket: answered (pid 0) once the ticket is armed;
 ///                                      the process starts at once and its output waits in the pipe
-///                                      for the stream (10 s; after that it is discarded). A failure
-///                                      to start is then the stream's text, as in Docker. Detached:
-///                                      answered once it runs or with the error.
+///                                      for the stream (10 s; after that it is discarded). A
+///                                      failure to start is then the stream's text, as in Docker.
+///                                      Detached: answered once it runs or with the error.
 ///   exec_resize {exec_id, height, width} -> {ok}
-///   exec_state {exec_id}            -> {ok, running, pid, exit_code|null}; NotFound 5 min after exit
-///   signal {signal}                 -> {ok}                 to the init process
-///   pause {}, resume {}             -> {ok}                 freezes the container's cgroup
-///   pids {}                         -> {ok, pids:[...]}     host pids in the container's cgroup
-///   stopping {manual(bool)}         -> {ok}                 no restart after the next exit; a
+///   exec_state {exec_id}            -> {ok, running, pid, exit_code|null}; NotFound 5 min after
+///   exit signal {signal}                 -> {ok}                 to the init process pause {},
+///   resume {}             -> {ok}                 freezes the container's cgroup pids {} -> {ok,
+///   pids:[...]}     host pids in the container's cgroup stopping {manual(bool)}         -> {ok} no
+///   restart after the next exit; a
 ///                                      shim asleep in restart back-off ends now
 ///   restart_policy {name, max_retries} -> {ok}
 ///   end {}                          -> {ok}                 a created container was removed: leave
 ///
 /// The user: config.json's annotation "org.flotilla.user" (user[:group], names or ids) and
-/// "org.flotilla.group_add" (JSON list of names or ids) are resolved from /etc/passwd and /etc/group
-/// of the mounted root; process.user is completed before the runtime sees it. In the process file
-/// of an exec both are members of the process object itself.
+/// "org.flotilla.group_add" (JSON list of names or ids) are resolved from /etc/passwd and
+/// /etc/group of the mounted root; process.user is completed before the runtime sees it. In the
+/// process file of an exec both are members of the process object itself.
 ///
 /// Journal, <root>/containers/<id>/journal: one JSON object a line, appended (and, when it says so
 /// here, fdatasync'ed never: power loss means the boot id changed) before the shim acts on it:
-///   {"seq":1,"run":1,"what":"start","time":<ns>,"pid":4711,"pid_start":<jiffies>,"boot":"<boot id>"}
+///   {"seq":1,"run":1,"what":"start","time":<ns>,"pid":4711,"pid_start":<jiffies>,"boot":"<boot
+///   id>"}
 ///   {"seq":2,...,"what":"start_failed","error":"...","kind":"invalid_argument","code":127}
 ///   {"seq":3,...,"what":"exit","exit_code":0,"oom":false,"restarting":false,"delay_ms":0}
 ///   {"seq":4,...,"what":"exec_start","exec":"<id>","pid":...}
@@ -83,54 +85,55 @@ inline constexpr std::size_t kMaxPacket = 64 * 1024;
 /// namespace; config.json's mounts name that path as their source, so that no host path is resolved
 /// twice and the runtime makes the destination safely inside the root.
 struct BindMount {
-  std::string source;             // host path, for messages only
-  bool shared = false;            // keep it a peer of the host's mount (rshared, shared)
-  bool is_directory = true;       // kind of mount point to make
+  std::string source;        // host path, for messages only
+  bool shared = false;       // keep it a peer of the host's mount (rshared, shared)
+  bool is_directory = true;  // kind of mount point to make
 };
 
 struct LogConfig {
-  std::string path;               // "" = no log file (driver none)
+  std::string path;                       // "" = no log file (driver none)
   std::uint64_t max_size = 20ULL << 20U;  // 0 = no limit
   unsigned max_files = 5;
   bool non_blocking = false;
 };
 
 struct RestartPolicy {
-  std::string name = "no";        // no, always, unless-stopped, on-failure
-  unsigned max_retries = 0;       // on-failure only; 0 = for ever
+  std::string name = "no";   // no, always, unless-stopped, on-failure
+  unsigned max_retries = 0;  // on-failure only; 0 = for ever
 };
 
 struct OverlayConfig {
-  std::string link_dir;           // chdir here before mounting: lower names are short links in it
-  std::vector<std::string> lower; // topmost first, relative to link_dir
+  std::string link_dir;            // chdir here before mounting: lower names are short links in it
+  std::vector<std::string> lower;  // topmost first, relative to link_dir
   std::string upper;
   std::string work;
-  std::string merged;             // mount point = the bundle's root.path
+  std::string merged;  // mount point = the bundle's root.path
 };
 
-/// Everything a shim needs to run its container, written as JSON to <run>/containers/<id>/launch.json.
+/// Everything a shim needs to run its container, written as JSON to
+/// <run>/containers/<id>/launch.json.
 struct LaunchSpec {
   std::string container_id;
-  std::string bundle;             // directory with config.json
-  std::string journal;            // path
-  std::string runtime;            // path of crun or runc
-  std::string runtime_root;       // --root
-  std::string cgroup_path;        // as in config.json linux.cgroupsPath, e.g. /flotilla/<id>
+  std::string bundle;        // directory with config.json
+  std::string journal;       // path
+  std::string runtime;       // path of crun or runc
+  std::string runtime_root;  // --root
+  std::string cgroup_path;   // as in config.json linux.cgroupsPath, e.g. /flotilla/<id>
   OverlayConfig overlay;
-  std::vector<BindMount> binds;   // sources are passed as descriptors
-  unsigned port_fds = 0;          // published-port sockets passed after the binds: held only
+  std::vector<BindMount> binds;  // sources are passed as descriptors
+  unsigned port_fds = 0;         // published-port sockets passed after the binds: held only
   bool has_netns = false;
   bool tty = false;
   bool open_stdin = false;
   bool stdin_once = false;
   bool init = false;
-  unsigned height = 0;            // initial console size, 0 = leave
+  unsigned height = 0;  // initial console size, 0 = leave
   unsigned width = 0;
   LogConfig log;
   RestartPolicy restart;
-  int oom_score_adj = 0;          // the container's; the shim lowers its own
-  std::uint64_t first_seq = 1;    // of the next journal line
-  unsigned run = 0;               // runs so far
+  int oom_score_adj = 0;        // the container's; the shim lowers its own
+  std::uint64_t first_seq = 1;  // of the next journal line
+  unsigned run = 0;             // runs so far
 };
 
 std::string encode(const LaunchSpec& spec);

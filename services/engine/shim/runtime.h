@@ -1,0 +1,52 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "common/error/result.h"
+#include "engine/shim/protocol.h"
+
+namespace flotilla::engine::shim {
+
+/// The process's descriptors 0, 1, 2.
+struct StdioFds {
+  int in = -1;
+  int out = -1;
+  int err = -1;
+};
+
+/// Starts the OCI runtime (crun, or runc with the same verbs). The runtime ends once the process
+/// runs; that process then is a child of this one, a subreaper.
+class Runtime {
+ public:
+  explicit Runtime(const LaunchSpec& spec);
+
+  /// `console` is the path of a listening socket for a tty, "" without. Errors: Internal when the
+  /// runtime's program cannot be executed. The pid returned is the runtime's own.
+  Result<pid_t> run(const StdioFds& stdio, const std::string& console) const;
+  Result<pid_t> exec(const std::string& name, const std::string& process_file,
+                     const StdioFds& stdio, const std::string& console) const;
+
+  /// What the runtime left under `name` ("run", or the name given to exec): pid (0 when none) and
+  /// log. Removes the files.
+  struct Outcome {
+    int pid = 0;
+    std::string log;
+  };
+  [[nodiscard]] Outcome takeOutcome(const std::string& name) const;
+  /// Removes the runtime's state of this container, as its `delete` would, without its start-up
+  /// time.
+  void removeState() const;
+
+ private:
+  [[nodiscard]] std::string file(const std::string& name, const char* suffix) const;
+  Result<pid_t> spawn(const std::vector<std::string>& arguments, const StdioFds& stdio) const;
+  [[nodiscard]] std::vector<std::string> base(const std::string& name) const;
+
+  const LaunchSpec& spec_;
+  std::string directory_;  // the run directory, absolute
+};
+
+}  // namespace flotilla::engine::shim

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/shim/cgroup.h"
+#include "engine/shim/exec_sessions.h"
+#include "engine/shim/restart.h"
+
+namespace flotilla::engine::shim {
+
+/// One container from launch to end: waits for *go*, starts the process, records its exit, restarts
+/// it, cleans up. Everything on the loop's thread.
+class Supervisor {
+ public:
+  /// Opens the journal and the sockets in the working directory. Errors: Internal.
+  static Result<std::unique_ptr<Supervisor>> create(EventLoop& loop, LaunchSpec spec);
+  Supervisor(EventLoop& loop, LaunchSpec spec, JournalWriter journal);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  /// Makes the sandbox: mount namespace, binds, root, process. What fails is told to *go*.
+  /// `passed` are the inherited trees.
+  void prepare(std::vector<UniqueFd> passed);
+
+ private:
+  enum class State { Created, Starting, Running, Exiting, BackOff, Ended };
+  using json = nlohmann::json;
+  using Answer = ControlServer::Answer;
+
+  Result<void> listen();
+  std::optional<StartFailure> makeSandbox(std::vector<UniqueFd> passed);
+  void handle(const json& request, const Answer& answer);
+  [[nodiscard]] json simple(const std::string& op, const json& request);
+
+  void go(const Answer& answer);
+  void startProcess();
+  void runtimeEnded(int status);
+  void startFailed(StartFailure failure);
+  void processExited(int status);
+  void recordExit();
+  void restartAfter(std::chrono::milliseconds delay);
+  void restartNow();
+  void release(std::function<void()> done);
+  void end();
+  void leaveWhenIdle();
+
+  json attach(const json& request);
+  json resize(const json& request);
+  json signal(const json& request);
+  json freeze(bool frozen);
+  json stopping();
+  json setPolicy(const json& request);
+  json leave();
+  void execStart(const json& request, const Answer& answer);
+  [[nodiscard]] Error notRunning() const;
+  std::shared_ptr<ProcessIo> makeIo();
+
+  EventLoop& loop_;
+  LaunchSpec spec_;
+  JournalWriter journal_;
+  Children children_;
+  Runtime runtime_;
+  Cgroup cgroup_;
+  RestartRule restart_;
+  std::unique_ptr<LogWriter> log_;
+  std::shared_ptr<ProcessIo> io_;
+  std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<StreamDoor> door_;
+  std::unique_ptr<ExecSessions> execs_;
+  std::unique_ptr<ConsoleSocket> console_;
+
+  State state_ = State::Created;
+  std::optional<StartFailure> unprepared_;
+  ProcessPlan plan_;
+  Answer go_answer_;
+  unsigned height_ = 0;
+  unsigned width_ = 0;
+  int pid_ = 0;
+  int exit_code_ = 0;
+  bool exec_failed_ = false;
+  bool oom_ = false;
+  bool no_restart_ = false;
+  int lingering_ = 0;  // streams of ended runs that still have output
+  std::chrono::steady_clock::time_point started_;
+  EventLoop::Id restart_timer_ = 0;
+  std::chrono::milliseconds release_delay_{1};
+};
+
+}  // namespace flotilla::engine::shim

@@ -1,0 +1,191 @@
+// What the engine asks of a Supervisor.
+#include <signal.h>
+
+#include <utility>
+
+#include "engine/shim/supervisor.h"
+
+namespace flotilla::engine::shim {
+namespace {
+
+using nlohmann::json;
+
+json ok() { return {{"ok", true}}; }
+
+}  // namespace
+
+Error Supervisor::notRunning() const {
+  return Error{ErrorKind::Conflict, "container " + spec_.container_id + " is not running"};
+}
+
+void Supervisor::handle(const json& request, const Answer& answer) {
+  const std::string op = textMember(request, "op");
+  if (op == "go") {
+    go(answer);
+  } else if (op == "exec_start") {
+    execStart(request, answer);
+  } else {
+    answer(simple(op, request));
+  }
+}
+
+json Supervisor::simple(const std::string& op, const json& request) {
+  if (op == "subscribe") {
+    control_->subscribe();
+    return {{"ok", true}, {"seq", journal_.lastSeq()}};
+  }
+  if (op == "consumed") {
+    const auto seq = request.find("seq");
+    if (seq != request.end() && seq->is_number_unsigned()) {
+      journal_.consumed(seq->get<std::uint64_t>());
+    }
+    return ok();
+  }
+  if (op == "pids") {
+    return {{"ok", true}, {"pids", cgroup_.pids()}};
+  }
+  if (op == "expect_attach") {
+    return attach(request);
+  }
+  if (op == "resize") {
+    return resize(request);
+  }
+  if (op == "exec_resize") {
+    return execs_->resize(request);
+  }
+  if (op == "exec_state") {
+    return execs_->state(textMember(request, "exec_id"));
+  }
+  if (op == "signal") {
+    return signal(request);
+  }
+  if (op == "pause" || op == "resume") {
+    return freeze(op == "pause");
+  }
+  if (op == "stopping") {
+    return stopping();
+  }
+  if (op == "restart_policy") {
+    return setPolicy(request);
+  }
+  if (op == "end") {
+    return leave();
+  }
+  return errorAnswer(Error{ErrorKind::InvalidArgument, "unknown request: " + op.substr(0, 64)});
+}
+
+json Supervisor::attach(const json& request) {
+  if (state_ == State::Exiting || state_ == State::Ended) {
+    return errorAnswer(notRunning());
+  }
+  StreamOptions options = streamOptions(request);
+  options.in = options.in && spec_.open_stdin;
+  options.live = flagMember(request, "stream");
+  options.raw = spec_.tty;
+  // A foreground run is part of a pipeline: the process waits for its reader (as with dockerd).
+  options.lossless = state_ == State::Created;
+  const std::shared_ptr<ProcessIo> io = io_;
+  auto expected = door_->expect(textMember(request, "ticket"), [this, io, options](UniqueFd fd) {
+    if (fd) {
+      io->attach(ClientStream::create(loop_, std::move(fd), options));
+    }
+    if (options.lossless) {
+      io->release();
+    }
+  });
+  if (!expected) {
+    return errorAnswer(expected.error());
+  }
+  if (options.lossless) {
+    io->hold();
+  }
+  return ok();
+}
+
+json Supervisor::resize(const json& request) {
+  height_ = numberMember(request, "height");
+  width_ = numberMember(request, "width");
+  if (state_ == State::Created || state_ == State::Starting) {
+    return ok();  // applied when the terminal comes
+  }
+  if (state_ != State::Running) {
+    return errorAnswer(notRunning());
+  }
+  if (!io_->resize(height_, width_)) {
+    return errorAnswer(Error{ErrorKind::Internal,
+                             "container " + spec_.container_id + " has no terminal to resize"});
+  }
+  return ok();
+}
+
+json Supervisor::signal(const json& request) {
+  const unsigned number = numberMember(request, "signal");
+  if (number == 0 || number > 64) {
+    return errorAnswer(Error{ErrorKind::InvalidArgument, "invalid signal"});
+  }
+  // The pid cannot be another process's: it is a child that has not been reaped.
+  if (state_ != State::Running || ::kill(pid_, static_cast<int>(number)) != 0) {
+    return errorAnswer(notRunning());
+  }
+  return ok();
+}
+
+json Supervisor::freeze(bool frozen) {
+  if (state_ != State::Running) {
+    return errorAnswer(notRunning());
+  }
+  if (cgroup_.frozen() == frozen) {
+    return errorAnswer(Error{
+        ErrorKind::Conflict,
+        "Container " + spec_.container_id + (frozen ? " is already paused" : " is not paused")});
+  }
+  const auto done = cgroup_.freeze(frozen);
+  return done ? ok() : errorAnswer(done.error());
+}
+
+json Supervisor::stopping() {
+  no_restart_ = true;
+  if (state_ == State::BackOff) {
+    loop_.cancel(std::exchange(restart_timer_, 0));
+    state_ = State::Exiting;
+    loop_.defer([this] { release([this] { end(); }); });
+  }
+  return ok();
+}
+
+json Supervisor::setPolicy(const json& request) {
+  spec_.restart.name = textMember(request, "name");
+  spec_.restart.max_retries = numberMember(request, "max_retries");
+  return ok();
+}
+
+json Supervisor::leave() {
+  if (state_ != State::Created) {
+    return errorAnswer(
+        Error{ErrorKind::Conflict, "container " + spec_.container_id + " is not idle"});
+  }
+  state_ = State::Exiting;
+  ++lingering_;
+  io_->finish([this] {
+    --lingering_;
+    leaveWhenIdle();
+  });
+  loop_.defer([this] { release([this] { end(); }); });
+  return ok();
+}
+
+void Supervisor::execStart(const json& request, const Answer& answer) {
+  if (state_ != State::Running) {
+    answer(errorAnswer(notRunning()));
+    return;
+  }
+  if (cgroup_.frozen()) {
+    answer(errorAnswer(Error{
+        ErrorKind::Conflict,
+        "Container " + spec_.container_id + " is paused, unpause the container before exec"}));
+    return;
+  }
+  execs_->start(request, pid_, answer);
+}
+
+}  // namespace flotilla::engine::shim
