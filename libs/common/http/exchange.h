@@ -17,13 +17,17 @@ namespace flotilla::http {
 /// Header fields in order of arrival; names compare without case.
 class Headers {
  public:
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  void add(std::string name, std::string value) {
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
   /// Replaces all fields of that name.
   void set(std::string_view name, std::string value);
   /// First value, "" when absent.
   [[nodiscard]] std::string_view get(std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const;
-  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& fields() const {
+    return fields_;
+  }
 
  private:
   std::vector<std::pair<std::string, std::string>> fields_;
@@ -36,7 +40,9 @@ class Query {
   [[nodiscard]] bool has(std::string_view key) const;
   [[nodiscard]] std::string get(std::string_view key) const;  // first value, "" when absent
   [[nodiscard]] const std::vector<std::string>& all(std::string_view key) const;
-  [[nodiscard]] const std::map<std::string, std::vector<std::string>, std::less<>>& values() const { return values_; }
+  [[nodiscard]] const std::map<std::string, std::vector<std::string>, std::less<>>& values() const {
+    return values_;
+  }
 
  private:
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
@@ -60,7 +66,8 @@ struct Response {
 
 /// One request on one connection and the ways to answer it. Shared by the connection and whoever
 /// answers; every method may be called from any thread and none blocks. Exactly one of respond,
-/// open and hijack takes effect; later ones are ignored. An exchange destroyed unanswered answers 500.
+/// open and hijack takes effect; later ones are ignored. An exchange destroyed unanswered answers
+/// 500.
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -79,7 +86,9 @@ class Exchange {
 
   /// Status line and headers at once, body later through the returned stream (chunked on HTTP/1.1,
   /// else until close). close() or shutdownWrite() ends the body properly; abort() cuts the
-  /// connection so that the client sees a broken response.
+  /// connection so that the client sees a broken response; so does dropping the stream unended.
+  /// Reading from it gives the request's body where that was not taken otherwise; without a body
+  /// nothing is ever readable but an error once the client is gone.
   virtual std::shared_ptr<net::Stream> open(Response head) = 0;
 
   /// Leaves HTTP: writes `head` verbatim, then hands over the connection with whatever bytes were
