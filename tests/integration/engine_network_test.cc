@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -291,6 +292,37 @@ TEST_F(EngineNetwork, NamesAChainThatDropsForwardedPackets) {
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_NE(warnings[0].find("chain ip filter FORWARD drops forwarded packets"), std::string::npos)
       << warnings[0];
+}
+
+UniqueFd udpSocket(int netns, const char* address, std::uint16_t port, bool listens) {
+  UniqueFd fd;
+  inNamespace(netns, [&] {
+    fd.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(port);
+    ASSERT_EQ(::inet_pton(AF_INET, address, &at.sin_addr), 1);
+    ASSERT_EQ((listens ? ::bind : ::connect)(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at),
+              0);
+  });
+  return fd;
+}
+
+TEST_F(EngineNetwork, UdpClientThatAskedTooEarlyIsServedOncePublished) {
+  const auto manager = makeManager();
+  const auto client = udpSocket(outside(), "192.0.2.2", 5353, false);
+  const auto ask = [&] { return ::send(client.get(), "x", 1, 0); };
+  auto early = udpSocket(host(), "192.0.2.2", 5353, true);
+  ASSERT_EQ(ask(), 1);
+  pollfd at_host{early.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&at_host, 1, 2000), 1) << "the flow to the host exists";
+  early.reset();
+  const auto server = attach(*manager, "dns", {{"udp", 53, "", 5353, 5353}});
+  const auto service = udpSocket(server.netns.get(), "0.0.0.0", 53, true);
+  ask();  // may report the ICMP error of a packet in between
+  ask();
+  pollfd at_container{service.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&at_container, 1, 2000), 1);
 }
 
 TEST_F(EngineNetwork, AttachAndReleaseAreFast) {

@@ -33,17 +33,6 @@ void addAddressMessage(NetlinkBatch& batch, int index, const Ipv4Prefix& address
       .integer(IFA_BROADCAST, htonl(address.broadcast().value));
 }
 
-/// Calls `each(attribute)` for the attributes behind a message's fixed header.
-template <class Header, class Each>
-void forAttributes(const nlmsghdr& message, Each each) {
-  const auto* attribute =
-      reinterpret_cast<const rtattr*>(netlinkPayload<char>(message) + NLMSG_ALIGN(sizeof(Header)));
-  auto left = static_cast<int>(message.nlmsg_len - NLMSG_LENGTH(sizeof(Header)));
-  for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
-    each(*attribute);
-  }
-}
-
 Ipv4 addressOf(const rtattr& attribute) {
   std::uint32_t value = 0;
   std::memcpy(&value, attributePayload<char>(attribute), sizeof value);
@@ -63,7 +52,7 @@ Result<std::vector<LinkAddress>> addresses(NetlinkSocket& socket) {
   std::vector<LinkAddress> found;
   FLO_TRY(socket.dump(batch, "list addresses", [&](const nlmsghdr& message) {
     const auto& header = *netlinkPayload<ifaddrmsg>(message);
-    forAttributes<ifaddrmsg>(message, [&](const rtattr& attribute) {
+    forEachAttribute<ifaddrmsg>(message, [&](const rtattr& attribute) {
       if (attribute.rta_type == IFA_LOCAL) {
         found.push_back(
             {static_cast<int>(header.ifa_index), {addressOf(attribute), header.ifa_prefixlen}});
@@ -81,16 +70,14 @@ Result<bool> isBridge(NetlinkSocket& socket, int index) {
     if (netlinkPayload<ifinfomsg>(message)->ifi_index != index) {
       return;
     }
-    forAttributes<ifinfomsg>(message, [&](const rtattr& attribute) {
+    forEachAttribute<ifinfomsg>(message, [&](const rtattr& attribute) {
       if ((attribute.rta_type & NLA_TYPE_MASK) != IFLA_LINKINFO) {
         return;
       }
-      const auto* inner = attributePayload<rtattr>(attribute);
-      auto left = static_cast<int>(RTA_PAYLOAD(&attribute));
-      for (; RTA_OK(inner, left); inner = RTA_NEXT(inner, left)) {
-        bridge |= inner->rta_type == IFLA_INFO_KIND &&
-                  std::strcmp(attributePayload<char>(*inner), "bridge") == 0;
-      }
+      forEachAttribute(attribute, [&](const rtattr& inner) {
+        bridge |= inner.rta_type == IFLA_INFO_KIND &&
+                  std::strcmp(attributePayload<char>(inner), "bridge") == 0;
+      });
     });
   }));
   return bridge;
@@ -127,7 +114,7 @@ Result<std::vector<Ipv4Prefix>> subnetsInUse(NetlinkSocket& socket) {
     if (header.rtm_table != RT_TABLE_MAIN || header.rtm_family != AF_INET) {
       return;
     }
-    forAttributes<rtmsg>(message, [&](const rtattr& attribute) {
+    forEachAttribute<rtmsg>(message, [&](const rtattr& attribute) {
       if (attribute.rta_type == RTA_DST) {
         found.push_back({addressOf(attribute), header.rtm_dst_len});
       }

@@ -9,6 +9,7 @@
 
 #include "common/os/atomic_file.h"
 #include "common/os/random.h"
+#include "engine/network/conntrack.h"
 #include "engine/network/links.h"
 #include "engine/network/network_documents.h"
 #include "engine/network/published_port.h"
@@ -244,11 +245,13 @@ std::optional<PortBinding> LocalNetworkManager::ourHolder(const PortBinding& wan
 }
 
 Result<void> LocalNetworkManager::publish(const std::vector<PublishedPort>& ports) {
-  if (firewall_->publish(ports)) {
-    return {};
+  if (!firewall_->publish(ports)) {
+    // Flushed, or a leftover of a crash is in the way; the rows have these ports.
+    FLO_TRY(rebuildRules());
   }
-  return rebuildRules();  // flushed, or a leftover of a crash is in the way; the rows have these
-                          // ports
+  // Best effort: without conntrack's netlink the kernel forgets by itself after half a minute.
+  [[maybe_unused]] const auto forgotten = forgetUdpFlows(ports);
+  return {};
 }
 
 Result<void> LocalNetworkManager::release(const std::string& container_id) {

@@ -26,6 +26,27 @@ const Payload* attributePayload(const rtattr& attribute) {
                                           RTA_LENGTH(0));
 }
 
+/// Calls `each(attribute)` for the attributes in `size` bytes from `first`.
+template <class Each>
+void forEachAttribute(const rtattr* first, std::size_t size, Each each) {
+  auto left = static_cast<int>(size);
+  for (; RTA_OK(first, left); first = RTA_NEXT(first, left)) {
+    each(*first);
+  }
+}
+/// The same for those behind a message's fixed header.
+template <class Header, class Each>
+void forEachAttribute(const nlmsghdr& message, Each each) {
+  const auto* first =
+      reinterpret_cast<const rtattr*>(netlinkPayload<char>(message) + NLMSG_ALIGN(sizeof(Header)));
+  forEachAttribute(first, message.nlmsg_len - NLMSG_LENGTH(sizeof(Header)), each);
+}
+/// The same for those inside a nest.
+template <class Each>
+void forEachAttribute(const rtattr& nest, Each each) {
+  forEachAttribute(attributePayload<rtattr>(nest), nest.rta_len - RTA_LENGTH(0), each);
+}
+
 /// Several netlink requests built one after the other and sent in one system call.
 class NetlinkBatch {
  public:
