@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "common/job/job.h"
+#include "engine/images/image_context.h"
+
+namespace flotilla::engine {
+
+struct ImageListOptions {
+  bool all = false;          // also images that are only parents of others
+  bool shared_size = false;
+  std::string filters;       // JSON as in the API
+};
+
+/// Answers to GET /images/json, /images/{name}/json and /images/{name}/history as JSON texts, in
+/// the shape of the client's API version. Each reads one snapshot.
+/// Errors: NotFound "No such image: ...", InvalidArgument in Docker's words.
+Result<std::string> listImages(ImageContext& context, const ImageListOptions& options, ApiVersion version);
+Result<std::string> inspectImage(ImageContext& context, const std::string& name, ApiVersion version);
+Result<std::string> imageHistory(ImageContext& context, const std::string& name);
+
+}  // namespace flotilla::engine
