@@ -132,7 +132,8 @@ void Connection::setBodyReader(std::uint64_t turn, std::function<void()> on_read
     }
     return;
   }
-  turn_->on_body = std::move(on_readable);
+  const auto old = std::exchange(turn_->on_body,
+                                 std::move(on_readable));  // ends last, as it may hold its stream
   enableBodyReader(turn, turn_->on_body != nullptr);
 }
 

@@ -99,8 +99,9 @@ void Connection::setResponseCallbacks(std::uint64_t turn, std::function<void()> 
     }
     return;
   }
-  turn_->on_stream_cut = std::move(on_cut);
-  turn_->on_room = std::move(on_room);
+  // The old ones end last: they may hold what calls us again.
+  const auto old_cut = std::exchange(turn_->on_stream_cut, std::move(on_cut));
+  const auto old_room = std::exchange(turn_->on_room, std::move(on_room));
   if (turn_->gone && turn_->on_stream_cut) {
     reactor().post(turn_->on_stream_cut);
   }

@@ -51,7 +51,10 @@ class ResponseStreamImpl final : public ResponseStream {
       return;
     }
     // Dropped without an end: whoever wrote here failed, and the client must see that.
-    auto cut = [connection = connection_, turn = turn_] { connection->abortResponse(turn); };
+    auto cut = [connection = connection_, turn = turn_, has_body = has_body_] {
+      silence(*connection, turn, has_body);
+      connection->abortResponse(turn);
+    };
     connection_->reactor().inLoop() ? cut() : connection_->reactor().post(std::move(cut));
   }
   ResponseStreamImpl(const ResponseStreamImpl&) = delete;
@@ -85,16 +88,30 @@ class ResponseStreamImpl final : public ResponseStream {
   void shutdownWrite() override { close(); }
   void close() override {
     if (!std::exchange(ended_, true)) {
-      connection_->endResponse(turn_);
+      auto connection = connection_;  // the callbacks that go now may hold the last reference to us
+      const std::uint64_t turn = turn_;
+      silence(*connection, turn, has_body_);
+      connection->endResponse(turn);
     }
   }
   void abort() override {
     if (!std::exchange(ended_, true)) {
-      connection_->abortResponse(turn_);
+      auto connection = connection_;
+      const std::uint64_t turn = turn_;
+      silence(*connection, turn, has_body_);
+      connection->abortResponse(turn);
     }
   }
 
  private:
+  /// No callback follows an end.
+  static void silence(Connection& connection, std::uint64_t turn, bool has_body) {
+    if (has_body) {
+      connection.setBodyReader(turn, nullptr);
+    }
+    connection.setResponseCallbacks(turn, nullptr, nullptr);
+  }
+
   std::shared_ptr<Connection> connection_;
   const std::uint64_t turn_;
   bool ended_;

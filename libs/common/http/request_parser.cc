@@ -226,6 +226,9 @@ Result<RequestParser::Piece> RequestParser::parseBody(std::string_view input, ch
     if (ec == beast::http::error::need_more || ec == beast::http::error::need_buffer) {
       break;
     }
+    if (ec && impl_->room() < size) {
+      break;  // what came before is good; the next call meets the error again
+    }
     if (ec) {
       return Error(ErrorKind::InvalidArgument, "malformed request body: " + ec.message());
     }
