@@ -146,7 +146,7 @@ void ExecSessions::runtimeEnded(const SessionPtr& session, int status) {
   ::unlink((session->name + ".json").c_str());
   if (session->console) {
     if (UniqueFd master = session->console->take()) {
-      session->io->adoptConsole(std::move(master));
+      session->io->adoptConsole(std::move(master), session->height, session->width);
     }
     session->console.reset();
   }
@@ -156,9 +156,6 @@ void ExecSessions::runtimeEnded(const SessionPtr& session, int status) {
     return;
   }
   session->pid = outcome.pid;
-  if (session->height > 0 && session->width > 0) {
-    (void)session->io->resize(session->height, session->width);
-  }
   parts_.journal.append("exec_start", {{"exec", session->id}, {"pid", session->pid}});
   parts_.children.expect(outcome.pid, [this, session](int how) { exited(session, how); });
   parts_.children.runtimeEnded();

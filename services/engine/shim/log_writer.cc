@@ -5,8 +5,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <csignal>
+#include <utility>
+
+#include "engine/shim/memory.h"
 
 namespace flotilla::engine::shim {
 
@@ -47,6 +48,12 @@ void LogWriter::release(char* buffer) { free_.push_back(buffer); }
 
 void LogWriter::submit(char* buffer, std::size_t size, Channel channel) {
   push(Item{Item::Kind::Data, buffer, size, channel, nullptr});
+}
+
+void LogWriter::releaseMemory() {
+  for (char* buffer : free_) {
+    dropPages(buffer, kBufferSize);
+  }
 }
 
 void LogWriter::endOfOutput(Channel channel) {

@@ -45,6 +45,8 @@ class LogWriter {
 
   /// Runs `done` on the loop once everything submitted before is in the file, with the place.
   void mark(std::function<void(const LogMark&)> done);
+  /// Gives the pages of the free buffers back to the kernel.
+  void releaseMemory();
   void onRoom(std::function<void()> room) { on_room_ = std::move(room); }
 
   /// Opens the file of `generation` for reading; invalid when it was rotated away or never was.

@@ -86,10 +86,13 @@ Result<StdioFds> ProcessIo::open() {
 
 void ProcessIo::closeChildEnds() { child_ends_.clear(); }
 
-void ProcessIo::adoptConsole(UniqueFd master) {
+void ProcessIo::adoptConsole(UniqueFd master, unsigned height, unsigned width) {
   setNonBlocking(master.get());
   outputs_[0].fd = std::move(master);
   console_expected_ = false;
+  if (height > 0 && width > 0) {
+    (void)resize(height, width);
+  }
   watchOutput(outputs_[0]);
   writeInput();
 }

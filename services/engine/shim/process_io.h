@@ -41,8 +41,8 @@ class ProcessIo : public std::enable_shared_from_this<ProcessIo> {
   /// once it has them. Errors: Internal.
   Result<StdioFds> open();
   void closeChildEnds();
-  /// The pty's master side, from the runtime.
-  void adoptConsole(UniqueFd master);
+  /// The pty's master side, from the runtime, which gets its size (0: as it is) before any input.
+  void adoptConsole(UniqueFd master, unsigned height, unsigned width);
   /// Puts `text` in place of the first output on stderr when `reword` gives one (see
   /// rewordExecError).
   void rewordFirstOutput(std::function<std::string(std::string_view)> reword);

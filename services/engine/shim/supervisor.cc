@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/shim/memory.h"
 #include "engine/shim/sandbox.h"
 
 namespace flotilla::engine::shim {
 namespace {
 
+constexpr std::chrono::milliseconds kTrimAfter{500};
 constexpr std::chrono::milliseconds kReleaseLimit{500};  // longest pause between two attempts
 
 void setOomScore(const std::string& process, int score) {
@@ -155,10 +157,7 @@ void Supervisor::runtimeEnded(int status) {
   const Runtime::Outcome outcome = runtime_.takeOutcome("run");
   if (console_) {
     if (UniqueFd master = console_->take()) {
-      io_->adoptConsole(std::move(master));
-      if (height_ > 0 && width_ > 0) {
-        (void)io_->resize(height_, width_);
-      }
+      io_->adoptConsole(std::move(master), height_, width_);
     }
     console_.reset();
   }
@@ -178,6 +177,20 @@ void Supervisor::runtimeEnded(int status) {
   children_.runtimeEnded();
   if (const auto answer = std::exchange(go_answer_, nullptr)) {
     answer({{"ok", true}, {"pid", pid_}});
+  }
+  trimSoon();
+}
+
+/// A shim sleeps for most of its container's life: what starting took is given back.
+void Supervisor::trimSoon() {
+  if (trim_timer_ == 0) {
+    trim_timer_ = loop_.after(kTrimAfter, [this] {
+      trim_timer_ = 0;
+      if (log_) {
+        log_->releaseMemory();
+      }
+      returnMemory();
+    });
   }
 }
 

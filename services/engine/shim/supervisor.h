@@ -48,6 +48,7 @@ class Supervisor {
   void release(std::function<void()> done);
   void end();
   void leaveWhenIdle();
+  void trimSoon();
 
   json attach(const json& request);
   json resize(const json& request);
@@ -88,6 +89,7 @@ class Supervisor {
   int lingering_ = 0;  // streams of ended runs that still have output
   std::chrono::steady_clock::time_point started_;
   EventLoop::Id restart_timer_ = 0;
+  EventLoop::Id trim_timer_ = 0;
   std::chrono::milliseconds release_delay_{1};
 };
 

@@ -186,6 +186,7 @@ void Supervisor::execStart(const json& request, const Answer& answer) {
     return;
   }
   execs_->start(request, pid_, answer);
+  trimSoon();
 }
 
 }  // namespace flotilla::engine::shim

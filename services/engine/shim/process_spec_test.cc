@@ -1,0 +1,72 @@
+#include "engine/shim/process_spec.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/shim/log_replay.h"
+
+namespace flotilla::engine::shim {
+namespace {
+
+TEST(TopLevelMembers, FindsMembersWithoutParsingThem) {
+  const auto members =
+      topLevelMembers(R"( {"a" : {"x":"}\",{"}, "process":[1,[2]],"s":"q\"," , "n":-1.5} )");
+  ASSERT_TRUE(members.has_value());
+  ASSERT_EQ(members->size(), 4U);
+  EXPECT_EQ((*members)[0].key, "a");
+  EXPECT_EQ((*members)[0].value, R"({"x":"}\",{"})");
+  EXPECT_EQ((*members)[1].value, "[1,[2]]");
+  EXPECT_EQ((*members)[3].key, "n");
+  EXPECT_EQ((*members)[3].value, "-1.5");
+}
+
+TEST(TopLevelMembers, RefusesWhatIsNoObject) {
+  for (const char* text :
+       {"", "[]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\" 1}", "{\"a\":\"x"}) {
+    EXPECT_FALSE(topLevelMembers(text).has_value()) << text;
+  }
+  EXPECT_TRUE(topLevelMembers("{}").has_value());
+}
+
+TEST(StartFailure, RewordsTheRuntimesLog) {
+  const auto missing = fromRuntimeLog(Verb::Exec,
+                                      "{\"msg\":\"executable file `x` not found in $PATH: No such "
+                                      "file or directory\",\"level\":\"error\"}\n",
+                                      "x");
+  EXPECT_EQ(missing.error.message(),
+            "OCI runtime exec failed: exec failed: unable to start container process: exec: \"x\": "
+            "executable file not found in $PATH");
+  EXPECT_EQ(missing.code, 127);
+  const auto silent = fromRuntimeLog(Verb::Run, "not json", "x");
+  EXPECT_EQ(silent.code, 128);
+  EXPECT_EQ(silent.error.kind(), ErrorKind::Internal);
+}
+
+TEST(StartFailure, RewordsAFailedExecve) {
+  EXPECT_EQ(
+      rewordExecError(
+          "{\"msg\":\"exec container process `/x`: Exec format error\",\"level\":\"error\"}\n",
+          "/x"),
+      "exec /x: exec format error\n");
+  EXPECT_EQ(rewordExecError("ordinary output\n", "/x"), "");
+  EXPECT_EQ(rewordExecError("{\"msg\":\"other\"}\n", "/x"), "");
+}
+
+TEST(LogEntry, IsReadBackAsItWas) {
+  Channel channel = Channel::Stdout;
+  std::string text;
+  bool replaced = false;
+  ASSERT_TRUE(parseEntry(R"({"log":"a\"\\\u003c\u2028\n","stream":"stderr","time":"t"})", channel,
+                         text, replaced));
+  EXPECT_EQ(text, "a\"\\<\xe2\x80\xa8\n");
+  EXPECT_EQ(channel, Channel::Stderr);
+  EXPECT_FALSE(replaced);
+  text.clear();
+  ASSERT_TRUE(
+      parseEntry(R"({"log":"\ufffd","stream":"stdout","time":"t"})", channel, text, replaced));
+  EXPECT_TRUE(replaced);
+  EXPECT_FALSE(parseEntry(R"({"log":"torn)", channel, text, replaced));
+  EXPECT_FALSE(parseEntry(R"({"log":"\u00)", channel, text, replaced));
+}
+
+}  // namespace
+}  // namespace flotilla::engine::shim
