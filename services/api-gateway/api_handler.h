@@ -1,0 +1,60 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api-gateway/cluster/cluster.h"
+#include "api-gateway/http/api_exchange.h"
+#include "api-gateway/http/origin_guard.h"
+#include "api-gateway/http/request_metrics.h"
+#include "api-gateway/listeners/activation_gate.h"
+#include "api-gateway/routes/route.h"
+#include "api-gateway/streams/dispatch.h"
+#include "common/event/reactor.h"
+#include "common/http/exchange.h"
+#include "common/http/router.h"
+#include "common/metrics/metrics.h"
+
+namespace flotilla::gateway {
+
+/// The way of a request from its connection to its route: guard, gate, version, route. On the
+/// reactor's thread. Outlives its exchanges.
+class ApiHandler {
+ public:
+  struct Options {
+    std::string cors_origin = {};  // --api-cors-header
+    ActivationGate::Options gate = {};
+  };
+
+  ApiHandler(const Options& options, Reactor& reactor, Cluster& cluster, Metrics& metrics);
+
+  void handle(http::ExchangePtr exchange, Exposure exposure);
+
+  /// Runs before /metrics is rendered, to bring gauges up to date.
+  void onScrape(std::function<void()> fn) { on_scrape_ = std::move(fn); }
+  [[nodiscard]] ActivationGate& gate() { return gate_; }
+  /// Requests that have not begun their answer.
+  [[nodiscard]] int unanswered() const { return edge_.unanswered.load(); }
+  /// Runs on the reactor's thread each time unanswered() falls to 0. Set before the first request.
+  void onAllAnswered(std::function<void()> fn);
+
+ private:
+  /// /healthz and /metrics: for those who watch the process, whatever state it is in.
+  bool answerWatchers(const http::ExchangePtr& exchange);
+  void route(const std::shared_ptr<ApiExchange>& exchange);
+
+  Reactor& reactor_;
+  Metrics& metrics_;
+  RequestMetrics request_metrics_;
+  Edge edge_;
+  Dispatch dispatch_;
+  ActivationGate gate_;
+  const std::vector<const Route*> routes_;
+  const http::Router router_;
+  std::function<void()> on_scrape_;
+};
+
+}  // namespace flotilla::gateway

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "common/job/job.h"
+#include "common/queue/job_queue.h"
+
+namespace flotilla::gateway {
+
+/// Reaches one engine. Thread-safe.
+class EngineClient {
+ public:
+  virtual ~EngineClient() = default;
+
+  /// Sends the job; never blocks. The rules of the callbacks are JobQueue's.
+  virtual void submit(Job job, JobQueue::Callbacks callbacks) = 0;
+  /// The client of this job is gone. Unknown ids are ignored.
+  virtual void cancel(const std::string& job_id) = 0;
+};
+
+}  // namespace flotilla::gateway

@@ -1,0 +1,52 @@
+#include "api-gateway/http/reply.h"
+
+#include <utility>
+
+#include "common/json/json.h"
+
+namespace flotilla::gateway {
+
+http::Response textResponse(int status, std::string_view content_type, std::string body) {
+  http::Response response;
+  response.status = status;
+  response.headers.add("Content-Type", std::string(content_type));
+  response.body = std::move(body);
+  return response;
+}
+
+http::Response jsonResponse(int status, std::string body) {
+  if (!body.ends_with('\n')) {
+    body += '\n';
+  }
+  return textResponse(status, kJsonType, std::move(body));
+}
+
+http::Response errorResponse(const Error& error) {
+  const int status = httpStatus(error.kind());
+  if (error.kind() == ErrorKind::NotModified) {
+    http::Response response;
+    response.status = status;
+    return response;
+  }
+  return jsonResponse(status, "{\"message\":" + json::quote(error.message()) + "}");
+}
+
+http::Response pageNotFound() {
+  return errorResponse(Error{ErrorKind::NotFound, "page not found"});
+}
+
+std::string_view reasonPhrase(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 409: return "Conflict";
+    case 501: return "Not Implemented";
+    case 503: return "Service Unavailable";
+    default: return "Internal Server Error";
+  }
+}
+
+}  // namespace flotilla::gateway

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/error/result.h"
+#include "common/http/exchange.h"
+
+namespace flotilla::gateway {
+
+inline constexpr std::string_view kJsonType = "application/json";
+inline constexpr std::string_view kPlainType = "text/plain; charset=utf-8";
+
+/// The only writer of failures: `{"message": ...}` with the status of the error's kind.
+http::Response errorResponse(const Error& error);
+
+/// As dockerd's encoder writes documents: with a newline at the end.
+http::Response jsonResponse(int status, std::string body);
+
+http::Response textResponse(int status, std::string_view content_type, std::string body);
+
+/// What dockerd answers for paths and methods it does not know.
+http::Response pageNotFound();
+
+/// "Not Found" for 404 and so on.
+std::string_view reasonPhrase(int status);
+
+}  // namespace flotilla::gateway

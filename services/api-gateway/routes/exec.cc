@@ -1,0 +1,53 @@
+#include <array>
+#include <string>
+#include <utility>
+
+#include "api-gateway/http/reply.h"
+#include "api-gateway/routes/route_table.h"
+#include "api-gateway/routes/stream_heads.h"
+#include "api-gateway/streams/document_call.h"
+#include "api-gateway/streams/stream_call.h"
+#include "common/json/json.h"
+
+namespace flotilla::gateway {
+namespace {
+
+constexpr std::array kResize = {Parameter{"h"}, Parameter{"w"}};
+
+void startExec(const Call& call, std::string body) {
+  auto job = makeJob(call);
+  auto options = json::parse(body);
+  auto detach = options ? json::boolOr(*options, "Detach", false) : std::move(options).error();
+  auto tty = options ? json::boolOr(*options, "Tty", false) : false;
+  for (const auto* failure : {job ? nullptr : &job.error(), detach ? nullptr : &detach.error(),
+                              tty ? nullptr : &tty.error()}) {
+    if (failure != nullptr) {
+      refuse(call, *failure);
+      return;
+    }
+  }
+  job->body = std::move(body);
+  if (*detach) {
+    answerDocument(call.dispatch, call.exchange, *std::move(job), call.route.success);
+  } else {
+    answerHijack(call.dispatch, call.exchange, *std::move(job), execStyle(call, *tty));
+  }
+}
+
+void start(const Call& call) {
+  readJson(call, [call](std::string body) { startExec(call, std::move(body)); });
+}
+
+constexpr std::array kRoutes = {
+    Route{"POST", "/containers/{name:.*}/exec", "exec_create", answerJson, {},
+          "container.ExecOptions", 201},
+    Route{"POST", "/exec/{id:.*}/start", "exec_start", start, {}, "container.ExecStartOptions"},
+    Route{"POST", "/exec/{id:.*}/resize", "exec_resize", answerResize, kResize},
+    Route{"GET", "/exec/{id:.*}/json", "exec_inspect", answerQuery},
+};
+
+}  // namespace
+
+std::span<const Route> execRoutes() { return kRoutes; }
+
+}  // namespace flotilla::gateway

@@ -1,0 +1,50 @@
+#include <array>
+#include <utility>
+
+#include "api-gateway/http/reply.h"
+#include "api-gateway/routes/route_table.h"
+#include "api-gateway/streams/stream_call.h"
+
+namespace flotilla::gateway {
+namespace {
+
+constexpr std::array kEvents = {Parameter{"since"}, Parameter{"until"}, Parameter{"filters"}};
+
+/// Answered here, on the loop's thread: a ping tells that the gateway lives.
+void ping(const Call& call) {
+  http::Response response;
+  const bool has_body = call.request().method != "HEAD";
+  for (const auto& [name, value] : {std::pair{"Builder-Version", "1"},
+                                    {"Cache-Control", "no-cache, no-store, must-revalidate"},
+                                    {"Pragma", "no-cache"},
+                                    {"Swarm", "inactive"}}) {
+    response.headers.add(name, value);
+  }
+  response.headers.add("Content-Type", std::string(kPlainType));
+  response.body = has_body ? "OK" : "";
+  call.exchange->respond(std::move(response));
+}
+
+void events(const Call& call) {
+  auto job = makeJob(call);
+  if (!job) {
+    refuse(call, job.error());
+    return;
+  }
+  answerStream(call.dispatch, call.exchange, *std::move(job),
+               [](const Established&) { return textResponse(200, kJsonType, ""); });
+}
+
+constexpr std::array kRoutes = {
+    Route{"GET", "/_ping", "", ping},
+    Route{"HEAD", "/_ping", "", ping},
+    Route{"GET", "/version", "version", answerQuery},
+    Route{"GET", "/info", "info", answerQuery},
+    Route{"GET", "/events", "events", events, kEvents},
+};
+
+}  // namespace
+
+std::span<const Route> systemRoutes() { return kRoutes; }
+
+}  // namespace flotilla::gateway

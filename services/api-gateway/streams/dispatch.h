@@ -1,0 +1,23 @@
+#pragma once
+
+#include <prometheus/gauge.h>
+
+#include "api-gateway/cluster/cluster.h"
+#include "common/event/reactor.h"
+#include "common/http/exchange.h"
+#include "common/job/job.h"
+
+namespace flotilla::gateway {
+
+/// What a request needs to become a job; lives as long as the gateway.
+struct Dispatch {
+  Reactor& reactor;  // the one that owns the connections
+  Cluster& cluster;
+  prometheus::Gauge& jobs_in_flight;
+};
+
+/// Sends `job` for `exchange` and cancels it when the client leaves. Callbacks as JobQueue's: on any
+/// thread, `callbacks.on_result` exactly once, also when no engine can be found.
+void submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job, JobQueue::Callbacks callbacks);
+
+}  // namespace flotilla::gateway
