@@ -1,0 +1,194 @@
+#include "cli/daemon/daemon.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "api-gateway/cluster/queue_engine.h"
+#include "api-gateway/cluster/single_cluster.h"
+#include "api-gateway/gateway_service.h"
+#include "api-gateway/process/pid_file.h"
+#include "api-gateway/process/signals.h"
+#include "api-gateway/process/systemd.h"
+#include "cli/daemon/daemon_options.h"
+#include "cli/daemon/engine_host.h"
+#include "common/log/log.h"
+#include "common/queue/memory_queue.h"
+
+namespace flotilla::daemon {
+namespace {
+
+constexpr const char* kEngineId = "local";
+
+/// An idle daemon is to be small: few arenas, and freed memory goes back.
+void limitMemory() {
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+}
+
+/// Every connection and stream is a descriptor.
+void raiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+std::string hostName() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+Result<void> makeFolder(const std::string& path, std::filesystem::perms mode) {
+  std::error_code failed;
+  if (std::filesystem::create_directories(path, failed)) {
+    std::filesystem::permissions(path, mode, failed);
+  }
+  if (failed) {
+    return sysError("create " + path, failed.value());
+  }
+  return {};
+}
+
+gateway::GatewayOptions gatewayOptions(const DaemonOptions& options) {
+  gateway::GatewayOptions result;
+  result.hosts = options.hosts;
+  result.bind = {.group = options.group,
+                 .tls = options.tls,
+                 .insecure_tcp = options.insecure_tcp};
+  result.tls = {.cert = options.tls_cert,
+                .key = options.tls_key,
+                .ca = options.tls_verify ? options.tls_ca_cert : ""};
+  result.api.cors_origin = options.api_cors_header;
+  result.access_log = options.access_log;
+  result.drain = std::chrono::seconds(options.shutdown_timeout);
+  return result;
+}
+
+/// The services of one process and the order in which they come and go. The gateway's loop is the
+/// main thread's; the engine has threads of its own.
+class Daemon {
+ public:
+  explicit Daemon(DaemonOptions options, std::function<void()> reload)
+      : options_(std::move(options)), reload_(std::move(reload)) {}
+
+  Result<void> run() {
+    FLO_TRY(prepare());
+    FLO_TRY_ASSIGN(const auto pid_file, gateway::PidFile::create(options_.pid_file));
+    FLO_TRY_ASSIGN(reactor_, Reactor::create());
+    MemoryQueue queue(*reactor_);
+    gateway::SingleCluster cluster(std::make_unique<gateway::QueueEngine>(queue, kEngineId));
+    FLO_TRY_ASSIGN(gateway_, gateway::GatewayService::create(gatewayOptions(options_), *reactor_,
+                                                             cluster, metrics_));
+    FLO_TRY_ASSIGN(const auto signals,
+                   gateway::Signals::create(*reactor_, {.terminate = [this] { terminate(); },
+                                                        .reload = reload_}));
+    FLO_TRY(gateway_->listen([this](const Error& error) { fail(error); }));
+    EngineHost engine({.data_root = options_.data_root,
+                       .exec_root = options_.exec_root,
+                       .engine_id = kEngineId,
+                       .name = options_.name.empty() ? hostName() : options_.name,
+                       .labels = options_.labels,
+                       .bip = options_.bip},
+                      queue);
+    // Bound and queueing already: clients that come now wait for the engine behind the gate.
+    engine.start([this](Result<void> started) {
+      reactor_->post([this, started = std::move(started)] { engineStarted(started); });
+    });
+    reactor_->run();
+    engine.stop();
+    gateway_.reset();
+    if (failure_) {
+      return *std::move(failure_);
+    }
+    log::info("daemon stopped");
+    return {};
+  }
+
+ private:
+  Result<void> prepare() const {
+    using std::filesystem::perms;
+    raiseDescriptorLimit();
+    const auto shown = perms::owner_all | perms::group_exec | perms::others_exec;
+    FLO_TRY(makeFolder(options_.data_root, perms::owner_all | perms::group_exec));
+    return makeFolder(options_.exec_root, shown);
+  }
+
+  void engineStarted(const Result<void>& started) {
+    if (!started) {
+      fail(started.error());
+      return;
+    }
+    gateway_->open();
+    gateway::notifyServiceManager("READY=1");
+    for (const std::string& host : options_.hosts) {
+      log::info("API listens", {{"host", host}});
+    }
+  }
+
+  void terminate() {
+    log::info("shutting down", {{"deadline_s", std::to_string(options_.shutdown_timeout)}});
+    gateway::notifyServiceManager("STOPPING=1");
+    gateway_->stop([this] { reactor_->stop(); });
+  }
+
+  void fail(const Error& error) {
+    failure_ = error;
+    terminate();
+  }
+
+  const DaemonOptions options_;
+  const std::function<void()> reload_;
+  Metrics metrics_;
+  std::unique_ptr<Reactor> reactor_;
+  std::unique_ptr<gateway::GatewayService> gateway_;
+  std::optional<Error> failure_;
+};
+
+/// HUP: what can change while running is the log level.
+void reload(int argc, const char* const* argv) {
+  const auto options = parseDaemonOptions(argc, argv, std::cerr);
+  if (!options) {
+    log::error("configuration not reloaded", {{"error", options.error().message()}});
+    return;
+  }
+  if (*options) {
+    log::setLevel((*options)->log_level);
+    log::info("configuration reloaded");
+  }
+}
+
+int complain(const Error& error) {
+  std::cerr << "flotilla daemon: " << error.message() << '\n';
+  return 1;
+}
+
+}  // namespace
+
+int runDaemon(int argc, const char* const* argv) {
+  limitMemory();
+  auto options = parseDaemonOptions(argc, argv, std::cout);
+  if (!options) {
+    return complain(options.error());
+  }
+  if (!*options) {
+    return 0;
+  }
+  log::init((*options)->log_level, (*options)->log_format);
+  Daemon daemon(**std::move(options), [argc, argv] { reload(argc, argv); });
+  const auto ended = daemon.run();
+  return ended ? 0 : complain(ended.error());
+}
+
+}  // namespace flotilla::daemon

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/error/result.h"
+#include "common/log/log.h"
+
+namespace flotilla::daemon {
+
+/// The settings of `flotilla daemon`: command line over daemon.json (dockerd's key names) over
+/// FLOTILLA_* environment variables.
+struct DaemonOptions {
+  // gateway
+  std::vector<std::string> hosts;
+  std::string group;
+  std::string pid_file;  // "" is <exec-root>/flotilla.pid
+  bool tls = false;
+  bool tls_verify = false;
+  std::string tls_ca_cert, tls_cert, tls_key;
+  std::string api_cors_header;
+  bool insecure_tcp = false;
+  bool access_log = false;
+  int shutdown_timeout = 10;  // seconds
+  // engine
+  std::string data_root = "/var/lib/flotilla";
+  std::string exec_root = "/run/flotilla";
+  std::string name;  // "" is the host's
+  std::vector<std::string> labels;
+  std::string bip;
+  // log
+  log::Level log_level = log::Level::Info;
+  log::Format log_format = log::Format::Text;
+};
+
+/// Nothing to run when --help, --version or --validate was answered on `out`.
+/// Errors: InvalidArgument naming the option or key.
+Result<std::optional<DaemonOptions>> parseDaemonOptions(int argc, const char* const* argv,
+                                                        std::ostream& out);
+
+}  // namespace flotilla::daemon
