@@ -8,6 +8,7 @@
 #include "engine/runtime/oci_mounts.h"
 #include "engine/runtime/oci_resources.h"
 #include "engine/runtime/seccomp.h"
+#include "engine/runtime/seccomp_bpf.h"
 
 namespace flotilla::engine {
 namespace {
@@ -16,6 +17,7 @@ using nlohmann::json;
 
 constexpr const char* kUserAnnotation = "org.flotilla.user";
 constexpr const char* kGroupsAnnotation = "org.flotilla.group_add";
+constexpr const char* kBpfAnnotation = "run.oci.seccomp_bpf_data";
 constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 std::string nameOf(const std::string& variable) { return variable.substr(0, variable.find('=')); }
@@ -159,6 +161,15 @@ json annotationsOf(const SpecInput& input) {
   return annotations;
 }
 
+/// Hands crun the program instead of the rules, which then only say that there is a filter: crun
+/// would pass them through the host's libseccomp, which may not know the newest calls.
+void useFinishedFilter(json& seccomp, json& annotations) {
+  if (const auto program = compileSeccomp(seccomp)) {
+    annotations[kBpfAnnotation] = encodeBpf(*program);
+    seccomp = {{"defaultAction", seccomp["defaultAction"]}, {"syscalls", json::array()}};
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> mergeEnvironment(std::vector<std::string> base, const std::vector<std::string>& overrides) {
@@ -197,7 +208,11 @@ Result<std::string> buildOciSpec(const SpecInput& input) {
   if (input.host->uts_mode != "host") {
     spec["hostname"] = input.config->hostname;
   }
-  if (json annotations = annotationsOf(input); !annotations.empty()) {
+  json annotations = annotationsOf(input);
+  if (input.raw_seccomp && spec["linux"].contains("seccomp")) {
+    useFinishedFilter(spec["linux"]["seccomp"], annotations);
+  }
+  if (!annotations.empty()) {
     spec["annotations"] = std::move(annotations);
   }
   return spec.dump(-1, ' ', false, json::error_handler_t::replace);

@@ -34,6 +34,7 @@ struct SpecInput {
   std::string cgroup_path;
   std::string init_path;           // host path of docker-init's equivalent when --init
   bool cgroup_v2 = false;
+  bool raw_seccomp = true;         // the runtime is crun, which takes the finished filter (seccomp_bpf.h); false for others
   model::CapabilitySet capabilities = 0;  // the engine's own bounding set (ownCapabilities())
 };
 

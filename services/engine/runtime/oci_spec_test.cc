@@ -76,7 +76,7 @@ void prepare(const json& body, Built& built) {
 json normalise(json spec, bool privileged) {
   spec.erase("ociVersion");
   if (spec.contains("annotations")) {
-    for (const char* own : {"org.flotilla.user", "org.flotilla.group_add"}) {
+    for (const char* own : {"org.flotilla.user", "org.flotilla.group_add", "run.oci.seccomp_bpf_data"}) {
       spec["annotations"].erase(own);
     }
     if (spec["annotations"].empty()) {
@@ -149,6 +149,21 @@ TEST(BuildOciSpec, CarriesTheUserForTheShim) {
   const json spec = json::parse(build(R"("User":"me:us",)", R"("GroupAdd":["audio","5"])").value());
   EXPECT_EQ(spec["annotations"]["org.flotilla.user"], "me:us");
   EXPECT_EQ(json::parse(spec["annotations"]["org.flotilla.group_add"].get<std::string>()), json({"audio", "5"}));
+}
+
+TEST(BuildOciSpec, GivesOtherRuntimesTheRulesInsteadOfTheProgram) {
+  Built built;
+  prepare(json::parse(R"({"Image":"a","Cmd":["x"]})"), built);
+  built.input.raw_seccomp = false;
+  const json rules = json::parse(buildOciSpec(built.input).value());
+  EXPECT_FALSE(rules.contains("annotations"));
+  EXPECT_GT(rules["linux"]["seccomp"]["syscalls"].size(), 5U);
+#if defined(__x86_64__)
+  built.input.raw_seccomp = true;
+  const json program = json::parse(buildOciSpec(built.input).value());
+  EXPECT_GT(program["annotations"]["run.oci.seccomp_bpf_data"].get<std::string>().size(), 1000U);
+  EXPECT_TRUE(program["linux"]["seccomp"]["syscalls"].empty());
+#endif
 }
 
 TEST(BuildOciSpec, LeavesOutWhatCgroupV2DoesNotHave) {
