@@ -19,9 +19,9 @@ namespace {
 // what is being written, not for what never ends (followed logs, waits).
 constexpr std::chrono::seconds kLastWrites{1};
 
-/// The structured access log, one line for each answer; failures of ours always.
+/// The structured access log, one line for each answer; what we failed at always.
 void logAccess(const http::AccessRecord& record, bool wanted) {
-  const bool failed = record.status >= 500 && record.status != 501;
+  const bool failed = record.status == 500;
   const auto level = failed   ? log::Level::Warning
                      : wanted ? log::Level::Info
                               : log::Level::Debug;
