@@ -27,8 +27,6 @@
 namespace flotilla::daemon {
 namespace {
 
-constexpr const char* kEngineId = "local";
-
 /// An idle daemon is to be small: few arenas, and freed memory goes back.
 void limitMemory() {
   ::mallopt(M_ARENA_MAX, 2);
@@ -88,7 +86,8 @@ class Daemon {
     FLO_TRY_ASSIGN(const auto pid_file, gateway::PidFile::create(options_.pid_file));
     FLO_TRY_ASSIGN(reactor_, Reactor::create());
     MemoryQueue queue(*reactor_);
-    gateway::SingleCluster cluster(std::make_unique<gateway::QueueEngine>(queue, kEngineId));
+    FLO_TRY_ASSIGN(const std::string engine_id, EngineHost::engineId(options_.data_root));
+    gateway::SingleCluster cluster(std::make_unique<gateway::QueueEngine>(queue, engine_id));
     FLO_TRY_ASSIGN(gateway_, gateway::GatewayService::create(gatewayOptions(options_), *reactor_,
                                                              cluster, metrics_));
     FLO_TRY_ASSIGN(const auto signals,
@@ -97,7 +96,6 @@ class Daemon {
     FLO_TRY(gateway_->listen([this](const Error& error) { fail(error); }));
     EngineHost engine({.data_root = options_.data_root,
                        .exec_root = options_.exec_root,
-                       .engine_id = kEngineId,
                        .name = options_.name.empty() ? hostName() : options_.name,
                        .labels = options_.labels,
                        .bip = options_.bip},

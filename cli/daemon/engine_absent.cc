@@ -14,7 +14,9 @@ EngineHost::EngineHost(EngineHostOptions options, JobQueue& queue)
 
 EngineHost::~EngineHost() { stop(); }
 
-// TODO(engine): link engine::EngineService here; until then the queue answers every job with 503.
+// Built where the engine is not: nobody serves the queue, which answers every job with 503.
+Result<std::string> EngineHost::engineId(const std::string& /*data_root*/) { return std::string("none"); }
+
 void EngineHost::start(std::function<void(Result<void>)> started) { started({}); }
 
 void EngineHost::stop() {}

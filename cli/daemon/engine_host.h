@@ -13,7 +13,6 @@ namespace flotilla::daemon {
 struct EngineHostOptions {
   std::string data_root;
   std::string exec_root;
-  std::string engine_id;
   std::string name;
   std::vector<std::string> labels;
   std::string bip;
@@ -26,6 +25,9 @@ class EngineHost {
   ~EngineHost();
   EngineHost(const EngineHost&) = delete;
   EngineHost& operator=(const EngineHost&) = delete;
+
+  /// The id under which the engine of this state folder serves jobs.
+  static Result<std::string> engineId(const std::string& data_root);
 
   /// Opens and reconciles the store on a thread of its own, begins to serve jobs, then calls
   /// `started`, on that thread.

@@ -1,0 +1,71 @@
+#include "cli/daemon/engine_host.h"
+
+#include <pthread.h>
+
+#include <thread>
+#include <utility>
+
+#include "common/event/reactor.h"
+#include "engine/engine_service.h"
+
+namespace flotilla::daemon {
+
+struct EngineHost::State {
+  State(EngineHostOptions host_options, JobQueue& job_queue)
+      : options(std::move(host_options)), queue(job_queue) {}
+
+  /// On the starting thread.
+  Result<void> bringUp() {
+    FLO_TRY_ASSIGN(reactor, Reactor::create());
+    FLO_TRY_ASSIGN(service, engine::EngineService::create({.root = options.data_root,
+                                                           .run = options.exec_root,
+                                                           .name = options.name,
+                                                           .labels = options.labels,
+                                                           .bip = options.bip},
+                                                          *reactor, queue));
+    loop = std::thread([this] {
+      ::pthread_setname_np(::pthread_self(), "engine-loop");
+      reactor->run();
+    });
+    return service->start();
+  }
+
+  const EngineHostOptions options;
+  JobQueue& queue;
+  std::unique_ptr<Reactor> reactor;
+  std::unique_ptr<engine::EngineService> service;  // destroyed before its reactor
+  std::thread loop;
+  std::thread starter;
+};
+
+EngineHost::EngineHost(EngineHostOptions options, JobQueue& queue)
+    : state_(std::make_unique<State>(std::move(options), queue)) {}
+
+EngineHost::~EngineHost() { stop(); }
+
+Result<std::string> EngineHost::engineId(const std::string& data_root) {
+  return engine::EngineService::engineId(data_root);
+}
+
+void EngineHost::start(std::function<void(Result<void>)> started) {
+  state_->starter = std::thread([state = state_.get(), started = std::move(started)] {
+    ::pthread_setname_np(::pthread_self(), "engine-start");
+    started(state->bringUp());
+  });
+}
+
+void EngineHost::stop() {
+  if (state_->starter.joinable()) {
+    state_->starter.join();
+  }
+  if (state_->service) {
+    state_->service->stop();
+  }
+  if (state_->loop.joinable()) {
+    state_->reactor->stop();
+    state_->loop.join();
+  }
+  state_->service.reset();
+}
+
+}  // namespace flotilla::daemon
