@@ -172,9 +172,7 @@ int complain(const Error& error) {
   return 1;
 }
 
-}  // namespace
-
-int runDaemon(int argc, const char* const* argv) {
+int run(int argc, const char* const* argv) {
   limitMemory();
   auto options = parseDaemonOptions(argc, argv, std::cout);
   if (!options) {
@@ -189,4 +187,7 @@ int runDaemon(int argc, const char* const* argv) {
   return ended ? 0 : complain(ended.error());
 }
 
+}  // namespace
 }  // namespace flotilla::daemon
+
+int flotilla::daemonMain(int argc, const char* const* argv) { return daemon::run(argc, argv); }
