@@ -357,7 +357,7 @@ void Connection::onTimer() {
         linger();
       } else if (turn_->collection) {
         turn_->body_error =
-            Error(ErrorKind::DeadlineExceeded, "the request body did not arrive in time");
+            Error(ErrorKind::InvalidArgument, "the request body did not arrive in time");
         endCollection(*turn_->body_error);
       }
       break;
