@@ -141,5 +141,6 @@ int main(int argc, char** argv) {
   }
   ::umask(0);
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  return flotilla::engine::unpack::report(flotilla::engine::unpack::run(argv[1]));
+  // Nothing is left to tidy up, and exit handlers would look at paths that are the archive's now.
+  ::_exit(flotilla::engine::unpack::report(flotilla::engine::unpack::run(argv[1])));
 }
