@@ -1,7 +1,6 @@
 #pragma once
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
