@@ -1,4 +1,9 @@
 // A container from launch to end, without and with clients attached.
+#include <sched.h>
+#include <sys/mount.h>
+
+#include <thread>
+
 #include "tests/integration/shim/shim_fixture.h"
 
 namespace flotilla::engine {
@@ -91,6 +96,23 @@ TEST_F(ShimTest, NothingButStdioReachesTheContainer) {
   go();
   EXPECT_EQ(stream.readAll().out, "0\n1\n2\n3\n");  // 3: ls reading the directory
   waitGone();
+}
+
+TEST_F(ShimTest, NothingIsMountedOnAHostWithSharedMounts) {
+  makeBundle({"sleep", "100"});
+  // A thread of its own stands for such a host: it has its own mount namespace, and the shim it
+  // starts begins there.
+  std::thread([this] {
+    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(::mount("", "/", nullptr, MS_REC | MS_SHARED, nullptr), 0);
+    const std::string before = readWhole("/proc/thread-self/mountinfo");
+    launch();
+    go();
+    EXPECT_EQ(readWhole("/proc/thread-self/mountinfo"), before);
+    EXPECT_TRUE(client().signal(9).has_value());
+    waitGone();
+    EXPECT_EQ(readWhole("/proc/thread-self/mountinfo"), before);
+  }).join();
 }
 
 }  // namespace
