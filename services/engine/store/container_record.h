@@ -63,6 +63,7 @@ struct ContainerState {
   unsigned run = 0;                   // number of starts so far
   std::uint64_t journal_seq = 0;      // journal lines up to this one are in this row
   bool attached = false;              // `endpoint` is in force
+  bool prepared = false;              // a shim was launched that waits for the next start
   Endpoint endpoint;
 
   [[nodiscard]] bool running() const {

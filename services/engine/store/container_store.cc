@@ -9,7 +9,7 @@ constexpr std::int64_t kTombstoneNs = 600LL * 1'000'000'000LL;
 
 constexpr std::string_view kStateColumns =
     "status, pid, pid_start, boot, exit_code, oom_killed, error, started_ns, finished_ns,"
-    " restart_count, manually_stopped, run, journal_seq, attached, endpoint";
+    " restart_count, manually_stopped, run, journal_seq, attached, prepared, endpoint";
 
 ContainerState readState(const Statement& row, int first) {
   ContainerState state;
@@ -27,7 +27,8 @@ ContainerState readState(const Statement& row, int first) {
   state.run = static_cast<unsigned>(row.integer(first + 11));
   state.journal_seq = static_cast<std::uint64_t>(row.integer(first + 12));
   state.attached = row.integer(first + 13) != 0;
-  state.endpoint = decodeEndpoint(row.text(first + 14));
+  state.prepared = row.integer(first + 14) != 0;
+  state.endpoint = decodeEndpoint(row.text(first + 15));
   return state;
 }
 
@@ -46,6 +47,7 @@ void bindState(Statement& statement, const ContainerState& state) {
       .bind(static_cast<std::int64_t>(state.run))
       .bind(static_cast<std::int64_t>(state.journal_seq))
       .bind(state.attached ? 1 : 0)
+      .bind(state.prepared ? 1 : 0)
       .bind(encodeEndpoint(state.endpoint));
 }
 
@@ -90,7 +92,7 @@ Result<void> insertContainer(Transaction& transaction, const ContainerRecord& re
   FLO_TRY_ASSIGN(auto insert,
                  transaction.prepare("INSERT INTO containers(id, name, created_ns, revision,"
                                      " spec_revision, spec, " + std::string(kStateColumns) +
-                                     ") VALUES(?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+                                     ") VALUES(?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   insert.bind(record.id)
       .bind(record.name)
       .bind(record.created_ns)
@@ -122,24 +124,26 @@ Result<std::optional<ContainerRecord>> loadContainer(Transaction& transaction, c
   return std::optional<ContainerRecord>(std::move(record));
 }
 
+Result<std::optional<ContainerState>> findState(Transaction& transaction, const std::string& id) {
+  FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT " + std::string(kStateColumns) +
+                                                  " FROM containers WHERE id = ?"));
+  select.bind(id);
+  FLO_TRY_ASSIGN(const bool row, select.step());
+  return row ? std::optional<ContainerState>(readState(select, 0)) : std::nullopt;
+}
+
 Result<void> changeState(Transaction& transaction, const std::string& id,
                          const std::function<Result<void>(ContainerState&)>& change) {
-  ContainerState state;
-  {
-    FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT " + std::string(kStateColumns) +
-                                                    " FROM containers WHERE id = ?"));
-    select.bind(id);
-    FLO_TRY_ASSIGN(const bool row, select.step());
-    if (!row) {
-      return noSuchContainer(id);
-    }
-    state = readState(select, 0);
+  FLO_TRY_ASSIGN(auto found, findState(transaction, id));
+  if (!found) {
+    return noSuchContainer(id);
   }
+  ContainerState& state = *found;
   FLO_TRY(change(state));
   FLO_TRY_ASSIGN(const std::int64_t revision, nextRevision(transaction));
   FLO_TRY_ASSIGN(auto update,
                  transaction.prepare("UPDATE containers SET (" + std::string(kStateColumns) +
-                                     ", revision) = (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?) WHERE id = ?"));
+                                     ", revision) = (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?) WHERE id = ?"));
   bindState(update, state);
   return update.bind(revision).bind(id).run();
 }
@@ -226,6 +230,22 @@ Result<std::vector<ContainerRecord>> containersSince(
     }
     record.state = readState(select, 6);
     changed.push_back(std::move(record));
+  }
+}
+
+Result<std::vector<ImageUser>> usersOfImage(Transaction& transaction, const std::string& image_id) {
+  FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT id, json_extract(spec, '$.image_id') AS image,"
+                                                  " status FROM containers WHERE ?1 = '' OR image = ?1"));
+  select.bind(image_id);
+  std::vector<ImageUser> users;
+  while (true) {
+    FLO_TRY_ASSIGN(const bool row, select.step());
+    if (!row) {
+      return users;
+    }
+    ContainerState state;
+    state.status = statusFromName(select.view(2));
+    users.push_back({select.text(0), select.text(1), state.running()});
   }
 }
 

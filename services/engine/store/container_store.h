@@ -26,6 +26,9 @@ Result<void> insertContainer(Transaction& transaction, const ContainerRecord& re
 /// The whole row, spec included. nullopt: no such id.
 Result<std::optional<ContainerRecord>> loadContainer(Transaction& transaction, const std::string& id);
 
+/// The state columns alone.
+Result<std::optional<ContainerState>> findState(Transaction& transaction, const std::string& id);
+
 /// Loads the state, lets `change` edit it and stores it under a new revision. `change` returning an
 /// error leaves the row alone. Errors: NotFound "No such container: <id>"; those of `change`.
 Result<void> changeState(Transaction& transaction, const std::string& id,
@@ -50,6 +53,14 @@ Result<std::vector<ContainerRecord>> containersSince(
 /// Ids removed after `revision`, with the revision of their removal.
 Result<std::vector<std::pair<std::string, std::uint64_t>>> removalsSince(Transaction& transaction,
                                                                          std::uint64_t revision);
+
+struct ImageUser {
+  std::string id, image_id;
+  bool running = false;
+};
+
+/// Containers made from the image with this id; all for "".
+Result<std::vector<ImageUser>> usersOfImage(Transaction& transaction, const std::string& image_id);
 
 /// "Conflict. The container name \"/x\" is already in use by container \"<id>\". ..."
 Error nameConflict(const std::string& name, const std::string& owner_id);

@@ -30,6 +30,7 @@ CREATE TABLE containers(
   run INTEGER NOT NULL,
   journal_seq INTEGER NOT NULL,
   attached INTEGER NOT NULL,
+  prepared INTEGER NOT NULL,
   endpoint TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX containers_revision ON containers(revision);

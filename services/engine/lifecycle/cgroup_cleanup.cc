@@ -1,0 +1,85 @@
+#include "engine/lifecycle/cgroup_cleanup.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <sstream>
+#include <system_error>
+#include <vector>
+
+#include "common/os/atomic_file.h"
+#include "common/os/unique_fd.h"
+
+namespace flotilla::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kMount = "/sys/fs/cgroup";
+
+/// The cgroup's directory in every hierarchy that is mounted where hosts mount them.
+std::vector<fs::path> directoriesOf(const std::string& cgroup_path) {
+  const std::string relative = cgroup_path.substr(cgroup_path.starts_with('/') ? 1 : 0);
+  std::vector<fs::path> candidates = {fs::path(kMount) / relative};
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(kMount, failed)) {
+    if (entry.is_directory(failed) && !entry.is_symlink(failed)) {
+      candidates.push_back(entry.path() / relative);
+    }
+  }
+  std::erase_if(candidates, [](const fs::path& path) {
+    std::error_code ignored;
+    return !fs::exists(path / "cgroup.procs", ignored);
+  });
+  return candidates;
+}
+
+void write(const fs::path& path, const char* text) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (fd) {
+    // Absent or refused: the signals below do the same work more slowly.
+    [[maybe_unused]] const ssize_t written = ::write(fd.get(), text, std::char_traits<char>::length(text));
+  }
+}
+
+void killAll(const fs::path& directory) {
+  write(directory / "cgroup.kill", "1");
+  write(directory / "cgroup.freeze", "0");
+  write(directory / "freezer.state", "THAWED");
+  const auto procs = readFile(directory / "cgroup.procs");
+  std::istringstream lines(procs ? *procs : "");
+  for (pid_t pid = 0; lines >> pid;) {
+    if (pid > 1) {
+      ::kill(pid, SIGKILL);
+    }
+  }
+}
+
+/// Sub-groups (a systemd or docker inside) first.
+void removeTree(const fs::path& directory) {
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(directory, failed)) {
+    if (entry.is_directory(failed)) {
+      killAll(entry.path());
+      removeTree(entry.path());
+    }
+  }
+  ::rmdir(directory.c_str());
+}
+
+}  // namespace
+
+bool removeCgroup(const std::string& cgroup_path) {
+  bool gone = true;
+  for (const fs::path& directory : directoriesOf(cgroup_path)) {
+    killAll(directory);
+    removeTree(directory);
+    std::error_code ignored;
+    gone = gone && !fs::exists(directory, ignored);
+  }
+  return gone;
+}
+
+}  // namespace flotilla::engine

@@ -1,0 +1,189 @@
+#include "engine/lifecycle/creator.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "common/json/json.h"
+#include "common/model/mount_spec.h"
+#include "common/model/namespace_mode.h"
+#include "common/os/random.h"
+#include "engine/lifecycle/container_events.h"
+#include "engine/lifecycle/container_files.h"
+#include "engine/lifecycle/image_content.h"
+#include "engine/lifecycle/names.h"
+#include "engine/store/container_store.h"
+
+namespace flotilla::engine {
+namespace {
+
+constexpr std::size_t kShortId = 12;
+constexpr int kNameAttempts = 20;
+
+std::string answerJson(const std::string& id, const std::vector<std::string>& warnings) {
+  return json::dump({{"Id", id}, {"Warnings", warnings}});
+}
+
+/// Program and arguments from entrypoint and command. Errors: InvalidArgument "no command specified".
+Result<void> setCommandLine(ContainerSpec& spec) {
+  std::vector<std::string> line;
+  if (spec.config.entrypoint) {
+    line = *spec.config.entrypoint;
+  }
+  if (spec.config.cmd) {
+    line.insert(line.end(), spec.config.cmd->begin(), spec.config.cmd->end());
+  }
+  if (line.empty()) {
+    return Error{ErrorKind::InvalidArgument, "no command specified"};
+  }
+  spec.path = line.front();
+  spec.args.assign(line.begin() + 1, line.end());
+  return {};
+}
+
+std::string hostname() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+}  // namespace
+
+Result<std::string> Creator::create(model::CreateRequest request, const CreateOptions& options) {
+  std::string name = options.name;
+  if (!name.empty()) {
+    FLO_TRY_ASSIGN(name, checkContainerName(name));
+  }
+  FLO_TRY_ASSIGN(auto warnings, model::validateCreate(request, parts_.facts.host, options.version));
+  FLO_TRY_ASSIGN(const auto image, parts_.images.resolve(request.config.image));
+  ContainerRecord record;
+  record.id = options.id.empty() ? randomHex(32) : options.id;
+  record.name = name;
+  record.created_ns = parts_.clock();
+  model::applyDefaults(request, parts_.facts.host, parts_.facts.runtime_name);
+  FLO_TRY_ASSIGN(auto spec, makeSpec(std::move(request), image, record.id));
+  FLO_TRY(checkReferences(spec));
+  FLO_TRY_ASSIGN(spec.mounts, resolveMounts(spec, image));
+  FLO_TRY(makeContainerFolders(parts_.paths, record.id));
+  record.spec = std::make_shared<const ContainerSpec>(std::move(spec));
+  auto stored = store(record, options, warnings);
+  if (!stored && stored.error().kind() != ErrorKind::Internal) {
+    std::error_code ignored;
+    std::filesystem::remove_all(parts_.paths.container(record.id), ignored);
+  }
+  return stored;
+}
+
+Result<ContainerSpec> Creator::makeSpec(model::CreateRequest request, const ResolvedImage& image,
+                                        const std::string& id) {
+  ContainerSpec spec;
+  spec.image = request.config.image;
+  spec.image_id = image.id;
+  spec.chain_ids = image.chain_ids;
+  spec.config = std::move(request.config);
+  spec.host = std::move(request.host);
+  spec.endpoints = std::move(request.endpoints);
+  mergeImageConfig(spec.config, image.config);
+  FLO_TRY(setCommandLine(spec));
+  if (spec.config.hostname.empty()) {
+    spec.config.hostname = spec.host.network_mode == "host" ? hostname() : id.substr(0, kShortId);
+  }
+  return spec;
+}
+
+/// Containers whose namespaces are asked for must exist; a network, too.
+Result<void> Creator::checkReferences(const ContainerSpec& spec) {
+  for (const std::string* mode : {&spec.host.network_mode, &spec.host.ipc_mode, &spec.host.pid_mode}) {
+    const auto parsed = model::NamespaceMode::parse(*mode);
+    if (parsed.isContainer()) {
+      FLO_TRY(parts_.catalog.get(parsed.name));
+    }
+  }
+  return {};
+}
+
+Result<std::vector<MountPoint>> Creator::resolveMounts(const ContainerSpec& spec,
+                                                       const ResolvedImage& image) {
+  FLO_TRY_ASSIGN(const auto wanted, model::collectMounts(spec.config, spec.host));
+  std::vector<MountPoint> mounts;
+  for (const model::MountPoint& from : wanted) {
+    MountPoint mount;
+    mount.destination = from.target;
+    mount.writable = !from.read_only;
+    mount.mode = from.mode;
+    mount.propagation = from.propagation;
+    switch (from.kind) {
+      case model::MountPoint::Kind::Tmpfs:
+        mount.type = "tmpfs";
+        mount.options = from.tmpfs_options;
+        break;
+      case model::MountPoint::Kind::Bind: {
+        mount.type = "bind";
+        mount.source = from.source;
+        mount.make_source = from.create_source;
+        mount.propagation = from.propagation.empty() ? "rprivate" : from.propagation;
+        struct stat status {};
+        if (!from.create_source && ::stat(from.source.c_str(), &status) != 0 && errno == ENOENT) {
+          return Error{ErrorKind::InvalidArgument,
+                       "invalid mount config for type \"bind\": bind source path does not exist: " +
+                           from.source};
+        }
+        break;
+      }
+      case model::MountPoint::Kind::Volume: {
+        VolumeRequest volume{from.source, "", from.labels, {}};
+        FLO_TRY_ASSIGN(const auto made, parts_.volumes.create(volume));
+        mount.type = "volume";
+        mount.name = made.name;
+        mount.source = made.mountpoint;
+        mount.driver = made.driver;
+        mount.anonymous = from.source.empty();
+        mount.copy_up = from.copy;
+        if (!mount.anonymous && mount.mode.empty()) {
+          mount.mode = "z";
+        }
+        if (from.copy) {
+          FLO_TRY(copyImageContent(parts_.images, image.chain_ids, mount.destination,
+                                   [&](int source) { return parts_.volumes.copyUp(made.name, source); }));
+        }
+        break;
+      }
+    }
+    mounts.push_back(std::move(mount));
+  }
+  return mounts;
+}
+
+Result<std::string> Creator::store(ContainerRecord record, const CreateOptions& options,
+                                   const std::vector<std::string>& warnings) {
+  std::string answer = answerJson(record.id, warnings);
+  const bool random_name = record.name.empty();
+  for (int attempt = 0;; ++attempt) {
+    if (random_name) {
+      record.name = randomName(attempt);
+    }
+    auto stored = parts_.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
+      FLO_TRY_ASSIGN(const auto taken, parts_.ledger.take(transaction, options.job));
+      if (taken.result) {
+        answer = taken.result->body;
+        return {};
+      }
+      if (parts_.require_image) {
+        FLO_TRY(parts_.require_image(transaction, record.spec->image_id));
+      }
+      FLO_TRY(insertContainer(transaction, record));
+      FLO_TRY(parts_.events.append(transaction, containerEvent(record, "create")));
+      return parts_.ledger.finish(transaction, options.job, taken.epoch, {answer, {}});
+    });
+    if (stored) {
+      return answer;
+    }
+    const bool taken = stored.error().kind() == ErrorKind::Conflict;
+    if (!random_name || !taken || attempt >= kNameAttempts) {
+      return std::move(stored).error();
+    }
+  }
+}
+
+}  // namespace flotilla::engine

@@ -1,0 +1,256 @@
+#include "engine/lifecycle/launcher.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <charconv>
+#include <utility>
+
+#include "common/model/byte_size.h"
+#include "common/model/namespace_mode.h"
+#include "common/model/port_spec.h"
+#include "engine/lifecycle/container_files.h"
+#include "engine/runtime/oci_spec.h"
+#include "engine/store/container_store.h"
+
+namespace flotilla::engine {
+namespace {
+
+shim::LogConfig logConfig(const Paths& paths, const ContainerRecord& record) {
+  const model::HostConfig& host = record.spec->host;
+  shim::LogConfig log;
+  if (host.log_driver == "none") {
+    return log;
+  }
+  log.path = paths.log(record.id);
+  const auto option = [&](const char* name) -> std::string {
+    const auto found = host.log_options.find(name);
+    return found == host.log_options.end() ? "" : found->second;
+  };
+  if (const auto size = option("max-size"); !size.empty()) {
+    if (const auto bytes = model::parseByteSize(size); bytes) {
+      log.max_size = static_cast<std::uint64_t>(*bytes);
+    }
+  }
+  if (const auto files = option("max-file"); !files.empty()) {
+    std::from_chars(files.data(), files.data() + files.size(), log.max_files);
+  }
+  log.non_blocking = option("mode") == "non-blocking";
+  return log;
+}
+
+shim::RestartPolicy restartPolicy(const model::HostConfig& host) {
+  shim::RestartPolicy policy;
+  policy.name = host.restart_policy.empty() ? "no" : host.restart_policy;
+  policy.max_retries = static_cast<unsigned>(std::max(0, host.restart_max_retries));
+  return policy;
+}
+
+bool isShared(const std::string& propagation) {
+  return propagation == "shared" || propagation == "rshared";
+}
+
+}  // namespace
+
+Result<std::vector<PortRequest>> portRequests(const ContainerSpec& spec) {
+  FLO_TRY_ASSIGN(const auto published, model::collectPublishedPorts(spec.config, spec.host));
+  std::vector<PortRequest> requests;
+  for (const auto& port : published) {
+    requests.push_back({port.container.protocol, port.container.port, port.host_ip, port.host.first,
+                        port.host.last});
+  }
+  return requests;
+}
+
+Result<void> Launcher::prepare(const ContainerRecord& record) {
+  if (record.state.prepared && parts_.runtime.alive(record.id)) {
+    return {};
+  }
+  FLO_TRY(makeContainerFolders(parts_.paths, record.id));
+  FLO_TRY_ASSIGN(auto net, network(record));
+  auto prepared = [&]() -> Result<void> {
+    FLO_TRY(writeNetworkFiles(parts_.paths, record, net.endpoint.ipv4_address, net.endpoint.gateway));
+    FLO_TRY_ASSIGN(auto launch, request(record));
+    FLO_TRY_ASSIGN(launch.config_json, specJson(record, launch, net.netns.has_value()));
+    launch.netns = std::move(net.netns);
+    launch.port_holders = std::move(net.port_holders);
+    // Before go: after a crash the endpoint of a container that runs must be known.
+    FLO_TRY(parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) {
+      return changeState(transaction, record.id, [&](ContainerState& state) -> Result<void> {
+        state.attached = net.attached;
+        state.endpoint = net.endpoint;
+        state.prepared = true;
+        return {};
+      });
+    }));
+    return parts_.runtime.launch(std::move(launch));
+  }();
+  if (prepared) {
+    prepared = watcher_.watch(record.id);
+  }
+  if (!prepared) {
+    undo(record.id);
+  }
+  return prepared;
+}
+
+void Launcher::undo(const std::string& id) {
+  parts_.runtime.end(id);
+  static_cast<void>(parts_.networks.release(id).has_value());  // its own log says what failed
+  static_cast<void>(parts_.database
+                        .write(Durability::Relaxed,
+                               [&](Transaction& transaction) {
+                                 return changeState(transaction, id,
+                                                    [](ContainerState& state) -> Result<void> {
+                                                      state.attached = false;
+                                                      state.prepared = false;
+                                                      return {};
+                                                    });
+                               })
+                        .has_value());
+}
+
+Result<Launcher::Network> Launcher::network(const ContainerRecord& record) {
+  const ContainerSpec& spec = *record.spec;
+  const auto mode = model::NamespaceMode::parse(spec.host.network_mode);
+  if (mode.isContainer()) {
+    return sharedNetwork(mode.name);
+  }
+  AttachRequest attach;
+  attach.container_id = record.id;
+  attach.network = spec.host.network_mode;
+  attach.mac_address = spec.config.mac_address;
+  const auto endpoint = spec.endpoints.find(spec.host.network_mode);
+  if (endpoint != spec.endpoints.end()) {
+    attach.ipv4_address = endpoint->second.ipv4_address;
+    if (!endpoint->second.mac_address.empty()) {
+      attach.mac_address = endpoint->second.mac_address;
+    }
+  }
+  FLO_TRY_ASSIGN(attach.ports, portRequests(spec));
+  FLO_TRY_ASSIGN(auto attachment, parts_.networks.attach(attach, record.name));
+  Network net;
+  if (attachment.netns.valid()) {
+    net.netns = std::move(attachment.netns);
+  }
+  net.port_holders = std::move(attachment.port_holders);
+  net.endpoint = std::move(attachment.endpoint);
+  net.attached = true;
+  return net;
+}
+
+Result<Launcher::Network> Launcher::sharedNetwork(const std::string& other) {
+  FLO_TRY_ASSIGN(const auto target, parts_.catalog.get(other));
+  if (target->state.pid == 0) {
+    return Error{ErrorKind::Conflict, "cannot join network of a non running container: " + target->id};
+  }
+  const std::string path = "/proc/" + std::to_string(target->state.pid) + "/ns/net";
+  UniqueFd netns(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!netns) {
+    return sysError("open " + path, errno);
+  }
+  Network net;
+  net.netns = std::move(netns);
+  return net;
+}
+
+/// Path of a namespace of the container that `mode` names; "" when it names none.
+Result<std::string> Launcher::namespaceOf(const std::string& mode, const char* kind) {
+  const auto parsed = model::NamespaceMode::parse(mode);
+  if (!parsed.isContainer()) {
+    return std::string();
+  }
+  FLO_TRY_ASSIGN(const auto target, parts_.catalog.get(parsed.name));
+  if (target->state.pid == 0) {
+    return Error{ErrorKind::Conflict, std::string("cannot join ") + kind +
+                                          " of a non running container: " + target->id};
+  }
+  return "/proc/" + std::to_string(target->state.pid) + "/ns/" + kind;
+}
+
+/// --ipc container: shows the other container's /dev/shm.
+Result<std::string> Launcher::sharedShm(const ContainerRecord& record) {
+  const auto parsed = model::NamespaceMode::parse(record.spec->host.ipc_mode);
+  if (!parsed.isContainer()) {
+    return std::string();
+  }
+  FLO_TRY_ASSIGN(const auto target, parts_.catalog.get(parsed.name));
+  return "/proc/" + std::to_string(target->state.pid) + "/root/dev/shm";
+}
+
+Result<LaunchRequest> Launcher::request(const ContainerRecord& record) {
+  const ContainerSpec& spec = *record.spec;
+  const std::string base = parts_.paths.container(record.id);
+  LaunchRequest launch;
+  shim::LaunchSpec& out = launch.spec;
+  out.container_id = record.id;
+  out.bundle = parts_.paths.bundle(record.id);
+  out.journal = parts_.paths.journal(record.id);
+  out.runtime = parts_.facts.runtime_path;
+  out.runtime_root = parts_.paths.runtimeRoot();
+  out.cgroup_path = "/flotilla/" + record.id;
+  out.overlay.link_dir = parts_.images.linkDir();
+  FLO_TRY_ASSIGN(out.overlay.lower, parts_.images.lowerDirs(spec.chain_ids));
+  out.overlay.upper = base + "/upper";
+  out.overlay.work = base + "/work";
+  out.overlay.merged = base + "/rootfs";
+  out.tty = spec.config.tty;
+  out.open_stdin = spec.config.open_stdin;
+  out.stdin_once = spec.config.stdin_once;
+  out.init = spec.host.init.value_or(false);
+  out.height = spec.host.console_height;
+  out.width = spec.host.console_width;
+  out.log = logConfig(parts_.paths, record);
+  out.restart = restartPolicy(spec.host);
+  out.oom_score_adj = spec.host.oom_score_adj;
+  out.first_seq = record.state.journal_seq + 1;
+  out.run = record.state.run;
+  for (const MountPoint& mount : spec.mounts) {
+    if (mount.type != "tmpfs") {
+      launch.binds.push_back({mount.source, mount.make_source});
+      out.binds.push_back({mount.source, isShared(mount.propagation), true});
+    }
+  }
+  return launch;
+}
+
+Result<std::string> Launcher::specJson(const ContainerRecord& record, const LaunchRequest& request,
+                                       bool has_netns) {
+  const ContainerSpec& spec = *record.spec;
+  const std::string base = parts_.paths.container(record.id);
+  SpecInput input;
+  input.config = &spec.config;
+  input.host = &spec.host;
+  input.container_id = record.id;
+  input.rootfs = request.spec.overlay.merged;
+  input.hosts_path = base + "/hosts";
+  input.hostname_path = base + "/hostname";
+  input.resolv_path = base + "/resolv.conf";
+  input.netns_path = has_netns ? "/proc/self/fd/" + std::to_string(shim::kNetnsFd) : "";
+  input.cgroup_path = request.spec.cgroup_path;
+  input.cgroup_v2 = parts_.facts.host.cgroup_v2;
+  input.capabilities = parts_.facts.host.capabilities;
+  FLO_TRY_ASSIGN(input.pid_ns_path, namespaceOf(spec.host.pid_mode, "pid"));
+  FLO_TRY_ASSIGN(input.ipc_ns_path, namespaceOf(spec.host.ipc_mode, "ipc"));
+  FLO_TRY_ASSIGN(input.shm_path, sharedShm(record));
+  if (request.spec.init) {
+    input.init_path = parts_.facts.init_path;
+  }
+  std::size_t bind = 0;
+  for (const MountPoint& mount : spec.mounts) {
+    SpecMount out;
+    out.destination = mount.destination;
+    out.read_only = !mount.writable;
+    if (mount.type == "tmpfs") {
+      out.kind = SpecMount::Kind::Tmpfs;
+      out.options = mount.options;
+    } else {
+      out.source = parts_.paths.runContainer(record.id) + "/binds/" + std::to_string(bind++);
+      out.propagation = mount.propagation;
+    }
+    input.mounts.push_back(std::move(out));
+  }
+  return buildOciSpec(input);
+}
+
+}  // namespace flotilla::engine

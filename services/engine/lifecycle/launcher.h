@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/lifecycle/lifecycle_parts.h"
+#include "engine/lifecycle/watcher.h"
+
+namespace flotilla::engine {
+
+/// Prepares a container to run: network, files, spec and a shim that waits for `go`. Used by the
+/// first of attach and start, under the container's lock (decisions.md 8). Thread-safe.
+class Launcher {
+ public:
+  Launcher(LifecycleParts& parts, Watcher& watcher) : parts_(parts), watcher_(watcher) {}
+
+  /// Does nothing when a shim waits already. Nothing is left behind on error.
+  Result<void> prepare(const ContainerRecord& record);
+
+  /// Gives back what prepare() took, after a failed start.
+  void undo(const std::string& id);
+
+ private:
+  struct Network {
+    std::optional<UniqueFd> netns;
+    std::vector<UniqueFd> port_holders;
+    Endpoint endpoint;
+    bool attached = false;      // to a network of ours: has an endpoint
+  };
+
+  Result<Network> network(const ContainerRecord& record);
+  Result<Network> sharedNetwork(const std::string& other);
+  Result<std::string> namespaceOf(const std::string& mode, const char* kind);
+  Result<std::string> sharedShm(const ContainerRecord& record);
+  Result<LaunchRequest> request(const ContainerRecord& record);
+  Result<std::string> specJson(const ContainerRecord& record, const LaunchRequest& request,
+                               bool has_netns);
+
+  LifecycleParts& parts_;
+  Watcher& watcher_;
+};
+
+/// Port requests of a container, from its bindings and, with -P, its exposed ports.
+Result<std::vector<PortRequest>> portRequests(const ContainerSpec& spec);
+
+}  // namespace flotilla::engine

@@ -1,0 +1,156 @@
+#include "engine/lifecycle/recovery.h"
+
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+#include "common/log/log.h"
+
+namespace flotilla::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kKilled = 137;
+constexpr int kLostWithBoot = 255;
+
+Result<void> makeFolder(const std::string& path, fs::perms permissions) {
+  std::error_code failed;
+  fs::create_directories(path, failed);
+  if (failed) {
+    return sysError("mkdir " + path, failed.value());
+  }
+  fs::permissions(path, permissions, failed);
+  return {};
+}
+
+}  // namespace
+
+bool wantsRestart(const ContainerRecord& record) {
+  const std::string& policy = record.spec->host.restart_policy;
+  if (policy == "always") {
+    return true;
+  }
+  if (record.state.manually_stopped) {
+    return false;
+  }
+  return policy == "unless-stopped" || (policy == "on-failure" && record.state.exit_code != 0);
+}
+
+Result<void> makeEngineFolders(const Paths& paths) {
+  constexpr auto kPublic = fs::perms(0711);
+  constexpr auto kPrivate = fs::perms(0700);
+  std::error_code ignored;
+  fs::remove_all(paths.tmp(), ignored);
+  FLO_TRY(makeFolder(paths.root(), kPublic));
+  FLO_TRY(makeFolder(paths.run(), kPublic));
+  FLO_TRY(makeFolder(paths.containers(), fs::perms(0710)));
+  FLO_TRY(makeFolder(paths.tmp(), kPrivate));
+  FLO_TRY(makeFolder(paths.runContainers(), kPrivate));
+  FLO_TRY(makeFolder(paths.runtimeRoot(), kPrivate));
+  FLO_TRY(makeFolder(paths.locks(), kPrivate));
+  return makeFolder(paths.streams(), fs::perms(0750));
+}
+
+Result<void> Recovery::run() {
+  parts_.locks.sweep();
+  FLO_TRY_ASSIGN(const auto before, parts_.catalog.list());
+  for (const auto& record : before) {
+    FLO_TRY(adopt(*record));
+  }
+  FLO_TRY(reconcileNetworks());
+  FLO_TRY_ASSIGN(const auto records, parts_.catalog.list());
+  for (const auto& record : records) {
+    FLO_TRY(settle(*record));
+  }
+  removeOrphans();
+  startByPolicy(before);
+  return {};
+}
+
+/// Reads what the shim wrote while nobody listened; a shim that is gone with its container running
+/// is a loss.
+Result<void> Recovery::adopt(const ContainerRecord& record) {
+  const bool alive = parts_.runtime.alive(record.id);
+  FLO_TRY(consumer_.consume(record.id));
+  if (alive) {
+    // It may leave at any moment: then its watch says so, or it is gone already.
+    if (watcher_.watch(record.id)) {
+      return {};
+    }
+    FLO_TRY(consumer_.consume(record.id));
+  }
+  FLO_TRY_ASSIGN(const auto now, parts_.catalog.find(record.id));
+  if (!now || !now->state.running()) {
+    return {};
+  }
+  const bool this_boot = now->state.boot.empty() || now->state.boot == parts_.facts.boot;
+  return consumer_.recordLoss(record.id, this_boot ? kKilled : kLostWithBoot);
+}
+
+Result<void> Recovery::reconcileNetworks() {
+  FLO_TRY_ASSIGN(const auto records, parts_.catalog.list());
+  std::vector<std::pair<std::string, Endpoint>> running;
+  for (const auto& record : records) {
+    // A created container whose shim waits for `start` has its network, too.
+    if (record->state.attached && parts_.runtime.alive(record->id)) {
+      running.emplace_back(record->id, record->state.endpoint);
+    }
+  }
+  return parts_.networks.reconcile(running);
+}
+
+Result<void> Recovery::settle(const ContainerRecord& record) {
+  if (parts_.runtime.alive(record.id)) {
+    return {};
+  }
+  remover_.bury(record.id);
+  const bool ran = record.state.status == ContainerStatus::Exited;
+  if (record.spec->host.auto_remove && ran) {
+    auto removed = remover_.remove(record.id, RemoveVolumes::Anonymous);
+    return removed || removed.error().kind() == ErrorKind::NotFound ? Result<void>{} : removed;
+  }
+  return {};
+}
+
+/// Folders of containers that were never stored, or whose removal was cut short.
+void Recovery::removeOrphans() {
+  std::set<std::string> ids;
+  for (const std::string& id : parts_.runtime.known()) {
+    ids.insert(id);
+  }
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(parts_.paths.containers(), failed)) {
+    ids.insert(entry.path().filename());
+  }
+  for (const std::string& id : ids) {
+    const auto record = parts_.catalog.find(id);
+    if (record && !*record) {
+      parts_.runtime.end(id);
+      remover_.bury(id);
+    }
+  }
+}
+
+void Recovery::startByPolicy(const std::vector<ContainerRecordPtr>& before) {
+  for (const auto& was : before) {
+    const auto now = parts_.catalog.find(was->id);
+    const bool another_boot = !was->state.boot.empty() && was->state.boot != parts_.facts.boot;
+    const bool lost = was->state.running() && now && *now && !(*now)->state.running();
+    if (!now || !*now || (*now)->state.status != ContainerStatus::Exited || !(lost || another_boot) ||
+        !wantsRestart(**now)) {
+      continue;
+    }
+    const auto start = [this, id = was->id] {
+      if (const auto started = starter_.start(id, Starter::Reason::Policy); !started) {
+        log::warning("restart policy: the container did not start",
+                     {{"container", id}, {"error", started.error().message()}});
+      }
+    };
+    if (!parts_.work.post(start)) {
+      start();
+    }
+  }
+}
+
+}  // namespace flotilla::engine

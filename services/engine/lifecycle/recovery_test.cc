@@ -1,0 +1,105 @@
+#include "engine/lifecycle/recovery.h"
+
+#include "engine/lifecycle/testing/lifecycle_fixture.h"
+
+namespace flotilla::engine {
+namespace {
+
+using testing_support::LifecycleTest;
+using Actions = std::vector<std::string>;
+
+TEST_F(LifecycleTest, ARunningContainerIsAdopted) {
+  const std::string id = create("web");
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  restartEngine();
+  EXPECT_EQ(state(id).status, ContainerStatus::Running);
+  EXPECT_TRUE(networks_.attached(id));
+  runtime_.exit(id, 4);
+  ASSERT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Exited; }));
+  EXPECT_EQ(state(id).exit_code, 4);
+}
+
+TEST_F(LifecycleTest, AnExitWithoutAnEngineIsReportedOnce) {
+  const std::string id = create("web");
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  runtime_.dropWatches();
+  runtime_.exit(id, 5);
+  restartEngine();
+  restartEngine();
+  EXPECT_EQ(state(id).exit_code, 5);
+  EXPECT_EQ(actions(), (Actions{"create", "connect", "start", "disconnect", "die"}));
+  EXPECT_FALSE(networks_.attached(id));
+}
+
+TEST_F(LifecycleTest, AWaitIsAnsweredFromItsRowAfterARestart) {
+  const std::string id = create("web");
+  for (const auto condition : {WaitCondition::NextExit, WaitCondition::NotRunning}) {
+    const std::string job = "job-" + std::string(conditionName(condition));
+    ASSERT_TRUE(lifecycle_->starter.start(id));
+    wait(job, id, condition);
+    runtime_.dropWatches();
+    runtime_.exit(id, 6);
+    restartEngine();
+    // Started again meanwhile: the answer is that of the run the client waited for.
+    ASSERT_TRUE(lifecycle_->starter.start(id));
+    EXPECT_EQ(wait(job, id, condition)->get(), 6);
+    runtime_.exit(id, 9);
+    ASSERT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Exited; }));
+  }
+}
+
+TEST_F(LifecycleTest, AWaitBeforeTheStartSurvivesTheEngine) {
+  const std::string id = create("web");
+  wait("job", id, WaitCondition::NextExit);
+  restartEngine();
+  const auto answer = wait("job", id, WaitCondition::NextExit);
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  runtime_.exit(id, 8);
+  ASSERT_TRUE(eventually([&] { return answer->get().has_value(); }));
+  EXPECT_EQ(answer->get(), 8);
+}
+
+TEST_F(LifecycleTest, AutoRemovalIsMadeUpFor) {
+  const std::string id = create("once", [](auto& request) { request.host.auto_remove = true; });
+  wait("job", id, WaitCondition::Removed);
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  runtime_.dropWatches();
+  runtime_.exit(id, 2);
+  restartEngine();
+  EXPECT_EQ(catalog_->find(id).value(), nullptr);
+  EXPECT_EQ(wait("job", id, WaitCondition::Removed)->get(), 2);
+  EXPECT_EQ(actions().back(), "destroy");
+}
+
+TEST_F(LifecycleTest, ALostShimIsAnExitOf137) {
+  const std::string id = create("web");
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  runtime_.lose(id);
+  ASSERT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Exited; }));
+  EXPECT_EQ(state(id).exit_code, 137);
+}
+
+TEST_F(LifecycleTest, AnotherBootMeans255AndPoliciesApply) {
+  const std::string kept = create("kept", [](auto& request) { request.host.restart_policy = "unless-stopped"; });
+  const std::string plain = create("plain");
+  ASSERT_TRUE(lifecycle_->starter.start(kept));
+  ASSERT_TRUE(lifecycle_->starter.start(plain));
+  runtime_.dropWatches();
+  runtime_.lose(kept);
+  runtime_.lose(plain);
+  boot_id_ = "boot-2";
+  restartEngine();
+  EXPECT_EQ(state(plain).exit_code, 255);
+  EXPECT_EQ(state(plain).status, ContainerStatus::Exited);
+  EXPECT_TRUE(eventually([&] { return state(kept).status == ContainerStatus::Running; }));
+}
+
+TEST_F(LifecycleTest, HalfMadeFoldersAreRemoved) {
+  const std::string orphan(64, 'e');
+  std::filesystem::create_directories(paths_->container(orphan) + "/upper");
+  restartEngine();
+  EXPECT_FALSE(std::filesystem::exists(paths_->container(orphan)));
+}
+
+}  // namespace
+}  // namespace flotilla::engine

@@ -1,0 +1,113 @@
+#include "engine/lifecycle/remover.h"
+
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include "common/log/log.h"
+#include "engine/lifecycle/container_events.h"
+#include "engine/store/container_store.h"
+
+namespace flotilla::engine {
+namespace {
+
+constexpr int kKilled = 137;
+constexpr std::chrono::milliseconds kBuryAgain{50};
+
+}  // namespace
+
+Result<void> Remover::remove(const std::string& id, RemoveVolumes volumes) {
+  ContainerRecordPtr record;
+  {
+    FLO_TRY_ASSIGN(auto lock, parts_.locks.take(id, "remove"));
+    FLO_TRY_ASSIGN(record, parts_.catalog.find(id));
+    if (!record) {
+      return Error{ErrorKind::NotFound, "No such container: " + id};
+    }
+    if (record->state.running()) {
+      return Error{ErrorKind::Conflict, "container is running: stop the container before removing or"
+                                        " force remove"};
+    }
+    if (record->state.prepared) {
+      parts_.runtime.end(id);  // a shim waits for the start that will not come
+    }
+    FLO_TRY(removeRecord(*record));
+  }
+  const auto clean_up = [this, record, volumes] {
+    bury(record->id);
+    for (const MountPoint& mount : record->spec->mounts) {
+      if (volumes == RemoveVolumes::Anonymous && mount.anonymous) {
+        // Another container may use it by name: then it stays.
+        static_cast<void>(parts_.volumes.remove(mount.name).has_value());
+      }
+    }
+  };
+  if (!parts_.work.post(clean_up)) {
+    clean_up();
+  }
+  return {};
+}
+
+Result<void> Remover::removeRecord(const ContainerRecord& record) {
+  std::vector<WaitAnswer> answers;
+  const Tombstone tombstone{record.id, record.state.exit_code, record.state.error};
+  FLO_TRY(parts_.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
+    answers.clear();
+    FLO_TRY_ASSIGN(const bool removed, deleteContainer(transaction, tombstone, parts_.clock()));
+    if (!removed) {
+      return Error{ErrorKind::NotFound, "No such container: " + record.id};
+    }
+    FLO_TRY(parts_.events.append(transaction, containerEvent(record, "destroy")));
+    FLO_TRY_ASSIGN(answers, answerWaiters(transaction, record.id,
+                                          {WaitCondition::NotRunning, WaitCondition::NextExit,
+                                           WaitCondition::Removed},
+                                          tombstone.exit_code, tombstone.error));
+    return {};
+  }));
+  waiters_.fire(answers);
+  return {};
+}
+
+void Remover::bury(const std::string& id) {
+  auto lock = parts_.locks.take(id, "clean up");
+  if (!lock) {
+    buryAgain(id);
+    return;
+  }
+  if (parts_.runtime.alive(id)) {
+    const auto record = parts_.catalog.find(id);
+    if (record && !*record) {
+      buryAgain(id);  // removed, its shim is on its way out
+    }
+    return;  // otherwise started anew: nothing to bury
+  }
+  if (const auto lost = consumer_.recordLoss(id, kKilled); !lost) {
+    log::error("cannot record a lost container", {{"container", id}, {"error", lost.error().message()}});
+  }
+  if (!parts_.runtime.cleanUp(id)) {
+    buryAgain(id);
+    return;
+  }
+  if (const auto released = parts_.networks.release(id); !released) {
+    log::warning("cannot release a container's network",
+                 {{"container", id}, {"error", released.error().message()}});
+  }
+  const auto record = parts_.catalog.find(id);
+  if (record && !*record) {
+    std::error_code ignored;
+    std::filesystem::remove_all(parts_.paths.container(id), ignored);
+  }
+}
+
+void Remover::buryAgain(const std::string& id) {
+  parts_.reactor.post([this, id] {
+    parts_.reactor.runAfter(kBuryAgain, [this, id] {
+      if (!parts_.work.post([this, id] { bury(id); })) {
+        buryAgain(id);
+      }
+    });
+  });
+}
+
+}  // namespace flotilla::engine

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "common/event/reactor.h"
+#include "engine/lifecycle/container_runtime.h"
+#include "engine/store/paths.h"
+
+namespace flotilla::engine {
+
+/// Containers run by flotilla-shim on this host.
+class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
+ public:
+  struct Options {
+    std::string shim_path;
+  };
+
+  /// `paths` and `reactor` outlive this; watches end on the reactor's thread or once it stopped.
+  ShimRuntime(const Paths& paths, Reactor& reactor, Options options);
+  ~ShimRuntime() override;
+  ShimRuntime(const ShimRuntime&) = delete;
+  ShimRuntime& operator=(const ShimRuntime&) = delete;
+
+  Result<void> launch(LaunchRequest request) override;
+  bool alive(const std::string& id) override;
+  Result<void> go(const std::string& id) override;
+  void end(const std::string& id) override;
+  Result<void> stopping(const std::string& id) override;
+  Result<void> setRestartPolicy(const std::string& id, const shim::RestartPolicy& policy) override;
+  Result<void> signal(const ProcessRef& process, int signal_number) override;
+  Result<void> pause(const std::string& id) override;
+  Result<void> resume(const std::string& id) override;
+  Result<std::vector<int>> pids(const std::string& id) override;
+  Result<std::vector<JournalLine>> journal(const std::string& id, std::uint64_t after_seq) override;
+  Result<void> watch(const std::string& id, std::function<void()> on_news,
+                     std::function<void()> on_gone) override;
+  void consumed(const std::string& id, std::uint64_t seq) override;
+  bool cleanUp(const std::string& id) override;
+  std::vector<std::string> known() override;
+
+  Result<StreamEndpoint> attach(const std::string& id, const AttachOptions& options) override;
+  Result<void> resize(const std::string& id, unsigned height, unsigned width) override;
+  Result<StreamEndpoint> execStart(const std::string& id, ExecStart start,
+                                   const std::string& process_json) override;
+  Result<ExecState> execState(const std::string& id, const std::string& exec_id) override;
+  Result<void> execResize(const std::string& id, const std::string& exec_id, unsigned height,
+                          unsigned width) override;
+
+ private:
+  struct Watched;
+
+  [[nodiscard]] ShimClient client(const std::string& id) const {
+    return ShimClient(paths_.runContainer(id));
+  }
+  Result<UniqueFd> takeLock(const std::string& id);
+  void openWatch(const std::string& id, const std::shared_ptr<Watched>& watched);
+
+  const Paths& paths_;
+  Reactor& reactor_;
+  const Options options_;
+  std::map<std::string, std::shared_ptr<Watched>> watches_;  // reactor's thread only
+};
+
+}  // namespace flotilla::engine

@@ -1,0 +1,241 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/lifecycle/container_runtime.h"
+
+namespace flotilla::engine::testing_support {
+
+/// Shims in memory: journals, watches and processes, moved by the test. Thread-safe.
+class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
+ public:
+  /// The next go() fails so.
+  void failNextGo(Error error, int code) {
+    const std::lock_guard lock(mutex_);
+    next_failure_ = {std::move(error), code};
+  }
+  /// What the process does with signals: the signals it dies of (SIGKILL always).
+  void setMortal(bool mortal) { mortal_ = mortal; }
+
+  /// The process of `id` ends; the shim leaves unless it restarts.
+  void exit(const std::string& id, int code, bool restarting = false) {
+    {
+      const std::lock_guard lock(mutex_);
+      Shim& shim = shims_[id];
+      JournalLine line;
+      line.what = JournalLine::What::Exit;
+      line.exit_code = code;
+      line.restarting = restarting && !shim.stopping;
+      append(shim, line);
+      shim.running = false;
+      shim.alive = line.restarting;
+    }
+    news(id);
+    leave(id);
+  }
+  /// A restart of the restart policy.
+  void restarted(const std::string& id) {
+    {
+      const std::lock_guard lock(mutex_);
+      start(shims_[id]);
+    }
+    news(id);
+  }
+  /// kill -9 of the shim: no word in the journal.
+  void lose(const std::string& id) {
+    {
+      const std::lock_guard lock(mutex_);
+      shims_[id].alive = false;
+      shims_[id].running = false;
+    }
+    leave(id);
+  }
+  /// The engine process is gone: nobody watches any more.
+  void dropWatches() {
+    const std::lock_guard lock(mutex_);
+    for (auto& [id, shim] : shims_) {
+      shim.on_news = nullptr;
+      shim.on_gone = nullptr;
+    }
+  }
+  [[nodiscard]] std::vector<std::string> calls() const {
+    const std::lock_guard lock(mutex_);
+    return calls_;
+  }
+  [[nodiscard]] int launches(const std::string& id) const {
+    const std::lock_guard lock(mutex_);
+    const auto shim = shims_.find(id);
+    return shim == shims_.end() ? 0 : shim->second.launches;
+  }
+
+  Result<void> launch(LaunchRequest request) override {
+    const std::lock_guard lock(mutex_);
+    Shim& shim = shims_[request.spec.container_id];
+    shim.alive = true;
+    shim.stopping = false;
+    shim.run = request.spec.run;
+    ++shim.launches;
+    return {};
+  }
+  bool alive(const std::string& id) override {
+    const std::lock_guard lock(mutex_);
+    return shims_[id].alive;
+  }
+  Result<void> go(const std::string& id) override {
+    {
+      const std::lock_guard lock(mutex_);
+      Shim& shim = shims_[id];
+      if (!next_failure_) {
+        start(shim);
+      } else {
+        JournalLine line;
+        line.what = JournalLine::What::StartFailed;
+        line.exit_code = next_failure_->second;
+        line.error = next_failure_->first.message();
+        append(shim, line);
+        shim.alive = false;
+        return std::exchange(next_failure_, std::nullopt)->first;
+      }
+    }
+    news(id);
+    return {};
+  }
+  void end(const std::string& id) override {
+    const std::lock_guard lock(mutex_);
+    if (!shims_[id].running) {
+      shims_[id].alive = false;
+    }
+  }
+  Result<void> stopping(const std::string& id) override {
+    const std::lock_guard lock(mutex_);
+    shims_[id].stopping = true;
+    return {};
+  }
+  Result<void> setRestartPolicy(const std::string&, const shim::RestartPolicy&) override { return {}; }
+  Result<void> signal(const ProcessRef& process, int signal_number) override {
+    std::string id;
+    {
+      const std::lock_guard lock(mutex_);
+      calls_.push_back("signal " + std::to_string(signal_number));
+      for (const auto& [known, shim] : shims_) {
+        if (shim.running && shim.pid == process.pid) {
+          id = known;
+        }
+      }
+    }
+    if (id.empty()) {
+      return Error{ErrorKind::NotFound, "no such process"};
+    }
+    if (signal_number == 9 || mortal_) {
+      exit(id, 128 + signal_number, true);
+    }
+    return {};
+  }
+  Result<void> pause(const std::string&) override { return {}; }
+  Result<void> resume(const std::string&) override { return {}; }
+  Result<std::vector<int>> pids(const std::string&) override { return std::vector<int>{}; }
+  Result<std::vector<JournalLine>> journal(const std::string& id, std::uint64_t after_seq) override {
+    const std::lock_guard lock(mutex_);
+    std::vector<JournalLine> lines;
+    for (const auto& line : shims_[id].lines) {
+      if (line.seq > after_seq) {
+        lines.push_back(line);
+      }
+    }
+    return lines;
+  }
+  Result<void> watch(const std::string& id, std::function<void()> on_news,
+                     std::function<void()> on_gone) override {
+    const std::lock_guard lock(mutex_);
+    if (!shims_[id].alive) {
+      return Error{ErrorKind::Unavailable, "no shim"};
+    }
+    shims_[id].on_news = std::move(on_news);
+    shims_[id].on_gone = std::move(on_gone);
+    return {};
+  }
+  void consumed(const std::string&, std::uint64_t) override {}
+  bool cleanUp(const std::string& id) override {
+    const std::lock_guard lock(mutex_);
+    calls_.push_back("cleanUp " + id);
+    return true;
+  }
+  std::vector<std::string> known() override { return {}; }
+
+  Result<StreamEndpoint> attach(const std::string&, const AttachOptions&) override {
+    return StreamEndpoint{"unix:/fake", "ticket"};
+  }
+  Result<void> resize(const std::string&, unsigned, unsigned) override { return {}; }
+  Result<StreamEndpoint> execStart(const std::string&, ExecStart, const std::string&) override {
+    return StreamEndpoint{"unix:/fake", "ticket"};
+  }
+  Result<ExecState> execState(const std::string&, const std::string&) override {
+    return Error{ErrorKind::NotFound, "no exec"};
+  }
+  Result<void> execResize(const std::string&, const std::string&, unsigned, unsigned) override { return {}; }
+
+ private:
+  struct Shim {
+    bool alive = false, running = false, stopping = false;
+    int pid = 0, launches = 0;
+    unsigned run = 0;
+    std::uint64_t seq = 0;
+    std::vector<JournalLine> lines;
+    std::function<void()> on_news, on_gone;
+  };
+
+  static void append(Shim& shim, JournalLine line) {
+    line.seq = ++shim.seq;
+    line.run = shim.run;
+    line.time_ns = static_cast<std::int64_t>(line.seq) * 1000;
+    shim.lines.push_back(std::move(line));
+  }
+  void start(Shim& shim) {
+    JournalLine line;
+    line.what = JournalLine::What::Start;
+    line.pid = shim.pid = ++last_pid_;
+    line.boot = "boot-1";
+    ++shim.run;
+    shim.running = true;
+    append(shim, line);
+  }
+  void news(const std::string& id) {
+    std::function<void()> told;
+    {
+      const std::lock_guard lock(mutex_);
+      told = shims_[id].on_news;
+    }
+    if (told) {
+      told();
+    }
+  }
+  void leave(const std::string& id) {
+    std::function<void()> told;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!shims_[id].alive) {
+        told = std::exchange(shims_[id].on_gone, nullptr);
+        shims_[id].on_news = nullptr;
+      }
+    }
+    if (told) {
+      told();
+    }
+  }
+
+  mutable std::mutex mutex_;  // guards all but mortal_
+  std::map<std::string, Shim> shims_;
+  std::optional<std::pair<Error, int>> next_failure_;
+  std::vector<std::string> calls_;
+  int last_pid_ = 1'000'000'000;  // beyond any real process
+  std::atomic<bool> mortal_{true};
+};
+
+}  // namespace flotilla::engine::testing_support
