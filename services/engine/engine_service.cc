@@ -1,0 +1,297 @@
+#include "engine/engine_service.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "common/event/thread_pool.h"
+#include "common/job/job_engine.h"
+#include "common/log/log.h"
+#include "common/os/atomic_file.h"
+#include "common/os/random.h"
+#include "common/stream/stream_server.h"
+#include "engine/images/image_records.h"
+#include "engine/images/local_image_store.h"
+#include "engine/jobs/container_jobs.h"
+#include "engine/jobs/event_jobs.h"
+#include "engine/jobs/exec_jobs.h"
+#include "engine/jobs/image_jobs.h"
+#include "engine/jobs/network_jobs.h"
+#include "engine/jobs/system_jobs.h"
+#include "engine/jobs/volume_jobs.h"
+#include "engine/lifecycle/lifecycle.h"
+#include "engine/lifecycle/process_signal.h"
+#include "engine/lifecycle/shim_runtime.h"
+#include "engine/logs/log_watch.h"
+#include "engine/runtime/host_facts.h"
+#include "engine/store/container_store.h"
+#include "engine/store/schema.h"
+
+namespace flotilla::engine {
+namespace {
+
+constexpr std::chrono::seconds kHousekeeping{60};
+constexpr std::size_t kBulkThreads = 4;
+
+std::string programDirectory() {
+  std::error_code failed;
+  return std::filesystem::read_symlink("/proc/self/exe", failed).parent_path();
+}
+
+std::string findRuntime() {
+  for (const char* path : {"/usr/bin/crun", "/usr/local/bin/crun", "/usr/bin/runc", "/usr/sbin/runc",
+                           "/usr/local/sbin/runc", "/usr/local/bin/runc"}) {
+    if (::access(path, X_OK) == 0) {
+      return path;
+    }
+  }
+  return "";
+}
+
+/// Random, version 4, as dockerd's ID.
+std::string makeUuid() {
+  std::string hex = randomHex(16);
+  hex[12] = '4';
+  hex[16] = "89ab"[hex[16] % 4];
+  for (const std::size_t at : {8U, 13U, 18U, 23U}) {
+    hex.insert(at, "-");
+  }
+  return hex;
+}
+
+std::vector<Migration> allMigrations() {
+  auto migrations = coreMigrations();
+  for (const auto& more : {imageMigrations(), networkMigrations(), volumeMigrations()}) {
+    migrations.insert(migrations.end(), more.begin(), more.end());
+  }
+  return migrations;
+}
+
+}  // namespace
+
+/// In order of construction: what comes later uses what comes before.
+struct EngineService::Parts {
+  Parts(EngineOptions options_in, Reactor& reactor_in, JobQueue& queue_in)
+      : options(std::move(options_in)), reactor(reactor_in), queue(queue_in), paths(options.root, options.run) {}
+
+  Result<void> wireStore();
+  Result<void> wireImages();
+  Result<void> wireNetwork();
+  Result<void> wireVolumes();
+  Result<void> wireLifecycle();
+  Result<void> wireJobs();
+  void keepHouse();
+  [[nodiscard]] std::string program(const std::string& name) const;
+  Result<std::vector<std::string>> usersOfVolume(const std::string& volume);
+
+  const EngineOptions options;
+  Reactor& reactor;
+  JobQueue& queue;
+  const Paths paths;
+  std::string id;
+  std::unique_ptr<Database> database;
+  std::unique_ptr<EventStore> events;
+  std::unique_ptr<ContainerCatalog> catalog;
+  std::unique_ptr<JobLedger> ledger;
+  std::unique_ptr<TransitionLocks> locks;
+  std::unique_ptr<LocalImageStore> images;
+  std::unique_ptr<NetworkManager> networks;
+  std::unique_ptr<VolumeStore> volumes;
+  std::unique_ptr<ShimRuntime> runtime;
+  std::unique_ptr<StreamServer> streams;
+  std::unique_ptr<LogWatch> log_watch;
+  std::unique_ptr<ContainerView> view;
+  // The lifecycle's continuations run on `work`, which joins before the lifecycle goes: see ~.
+  std::unique_ptr<Lifecycle> lifecycle;
+  std::unique_ptr<ThreadPool> queries, work, bulk;
+  std::unique_ptr<JobEngine> jobs;
+  std::unique_ptr<JobQueue::Subscription> subscription;
+};
+
+std::string EngineService::Parts::program(const std::string& name) const {
+  return (options.program_dir.empty() ? programDirectory() : options.program_dir) + "/" + name;
+}
+
+Result<void> EngineService::Parts::wireStore() {
+  FLO_TRY(makeEngineFolders(paths));
+  FLO_TRY_ASSIGN(id, engineId(options.root));
+  FLO_TRY_ASSIGN(database, Database::open(paths.database(), allMigrations()));
+  events = std::make_unique<EventStore>(*database, systemNow);
+  catalog = std::make_unique<ContainerCatalog>(*database);
+  ledger = std::make_unique<JobLedger>(*database, systemNow);
+  locks = std::make_unique<TransitionLocks>(paths.locks());
+  return {};
+}
+
+Result<void> EngineService::Parts::wireImages() {
+  LocalImageStore::Options image_options{paths, program("flotilla-unpack"), options.version, {}};
+  image_options.containers = [](Transaction& transaction,
+                                const std::string& image_id) -> Result<std::vector<ContainerUse>> {
+    FLO_TRY_ASSIGN(const auto users, usersOfImage(transaction, image_id));
+    std::vector<ContainerUse> uses;
+    for (const auto& user : users) {
+      uses.push_back({user.id, user.image_id, user.running});
+    }
+    return uses;
+  };
+  FLO_TRY_ASSIGN(images, LocalImageStore::create(std::move(image_options), *database, *events));
+  return {};
+}
+
+Result<void> EngineService::Parts::wireNetwork() {
+  NetworkOptions network_options;
+  network_options.bridge_name = options.bridge_name;
+  network_options.table_name = options.table_name;
+  network_options.bip = options.bip;
+  network_options.sandbox_dir = paths.run() + "/netns";
+  network_options.running = [this] {
+    std::vector<RunningEndpoint> running;
+    const auto records = catalog->list();
+    for (const auto& record : records ? *records : std::vector<ContainerRecordPtr>{}) {
+      if (record->state.attached && record->state.running()) {
+        running.push_back({record->id, record->name, record->state.endpoint});
+      }
+    }
+    return running;
+  };
+  FLO_TRY_ASSIGN(networks, NetworkManager::create(*database, std::move(network_options)));
+  return {};
+}
+
+Result<std::vector<std::string>> EngineService::Parts::usersOfVolume(const std::string& volume) {
+  FLO_TRY_ASSIGN(const auto records, catalog->list());
+  std::vector<std::string> users;
+  for (const auto& record : records) {
+    for (const MountPoint& mount : record->spec->mounts) {
+      if (mount.type == "volume" && mount.name == volume) {
+        users.push_back(record->id);
+        break;
+      }
+    }
+  }
+  return users;
+}
+
+Result<void> EngineService::Parts::wireVolumes() {
+  FLO_TRY_ASSIGN(volumes, VolumeStore::create(*database, *events,
+                                              {paths.volumes(), [this](const std::string& volume) {
+                                                 return usersOfVolume(volume);
+                                               }}));
+  return {};
+}
+
+Result<void> EngineService::Parts::wireLifecycle() {
+  EngineFacts facts;
+  facts.host = hostFacts();
+  facts.boot = bootId();
+  facts.runtime_path = options.runtime_path.empty() ? findRuntime() : options.runtime_path;
+  if (facts.runtime_path.empty()) {
+    return Error{ErrorKind::Internal, "no OCI runtime: install crun or runc"};
+  }
+  facts.runtime_name = std::filesystem::path(facts.runtime_path).filename();
+  facts.init_path = findInit();
+  runtime = std::make_unique<ShimRuntime>(paths, reactor, ShimRuntime::Options{program("flotilla-shim")});
+  queries = std::make_unique<ThreadPool>(ThreadPool::Options{"query", options.query_threads});
+  work = std::make_unique<ThreadPool>(ThreadPool::Options{"work", options.work_threads});
+  bulk = std::make_unique<ThreadPool>(ThreadPool::Options{"bulk", kBulkThreads});
+  lifecycle = std::make_unique<Lifecycle>(
+      LifecycleParts{paths, *database, *events, *catalog, *ledger, *locks, *runtime, *runtime, *images,
+                     *networks, *volumes, reactor, *work, systemNow, std::move(facts), LocalImageStore::requireImage});
+  return {};
+}
+
+Result<void> EngineService::Parts::wireJobs() {
+  FLO_TRY_ASSIGN(streams, StreamServer::listenUnix(
+                              reactor, paths.streams() + "/" + std::to_string(::getpid()) + ".sock"));
+  FLO_TRY_ASSIGN(log_watch, LogWatch::create(reactor));
+  view = std::make_unique<ContainerView>(paths, *images);
+  jobs = std::make_unique<JobEngine>(*queries, *work);
+  const ContainerJobParts container_parts{*lifecycle, *view, *streams, *log_watch};
+  addContainerJobs(*jobs, container_parts);
+  addContainerQueries(*jobs, container_parts);
+  addExecJobs(*jobs, container_parts);
+  addEventJobs(*jobs, *events, *streams, reactor, systemNow);
+  addImageJobs(*jobs, *images, *streams, *bulk);
+  addNetworkJobs(*jobs, *networks);
+  addVolumeJobs(*jobs, *volumes, [this](const std::string& volume) { return usersOfVolume(volume); });
+  SystemFacts facts{id, options.name, options.labels, options.version, {}, {}};
+  facts.image_count = [this] {
+    std::size_t count = 0;
+    const auto read = database->read([&](Transaction& transaction) -> Result<void> {
+      FLO_TRY_ASSIGN(const auto all, ImageRecords(transaction).all());
+      count = all.size();
+      return {};
+    });
+    return read ? count : 0;
+  };
+  addSystemJobs(*jobs, *lifecycle, std::move(facts));
+  return {};
+}
+
+/// On the reactor's thread.
+void EngineService::Parts::keepHouse() {
+  reactor.runAfter(kHousekeeping, [this] {
+    lifecycle->waiters.expire();
+    if (!work->post([this] { static_cast<void>(ledger->expire().has_value()); })) {
+      log::debug("housekeeping is put off: the engine is busy");
+    }
+    keepHouse();
+  });
+}
+
+Result<std::unique_ptr<EngineService>> EngineService::create(EngineOptions options, Reactor& reactor,
+                                                             JobQueue& queue) {
+  auto parts = std::make_unique<Parts>(std::move(options), reactor, queue);
+  FLO_TRY(parts->wireStore());
+  FLO_TRY(parts->wireImages());
+  FLO_TRY(parts->wireNetwork());
+  FLO_TRY(parts->wireVolumes());
+  FLO_TRY(parts->wireLifecycle());
+  FLO_TRY(parts->wireJobs());
+  return std::unique_ptr<EngineService>(new EngineService(std::move(parts)));
+}
+
+Result<std::string> EngineService::engineId(const std::string& root) {
+  const std::string path = Paths(root, "").engineId();
+  if (auto known = readFile(path, 256)) {
+    std::erase(*known, '\n');
+    return *known;
+  }
+  std::error_code failed;
+  std::filesystem::create_directories(root, failed);
+  const std::string id = makeUuid();
+  FLO_TRY(writeFileAtomically(path, id + "\n", 0644));
+  return id;
+}
+
+EngineService::EngineService(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+EngineService::~EngineService() {
+  stop();
+  // What the pools still run uses everything else.
+  parts_->queries.reset();
+  parts_->bulk.reset();
+  parts_->work.reset();
+}
+
+Result<void> EngineService::start() {
+  FLO_TRY(parts_->lifecycle->recovery.run());
+  parts_->reactor.post([parts = parts_.get()] { parts->keepHouse(); });
+  const std::string& serve_as = parts_->options.queue_id.empty() ? parts_->id : parts_->options.queue_id;
+  FLO_TRY_ASSIGN(parts_->subscription,
+                 parts_->queue.serve({serve_as}, [parts = parts_.get()](JobContextPtr context) {
+                   parts->jobs->run(std::move(context));
+                 }));
+  return {};
+}
+
+void EngineService::stop() { parts_->subscription.reset(); }
+
+const std::string& EngineService::id() const { return parts_->id; }
+
+}  // namespace flotilla::engine

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/event/reactor.h"
+#include "common/queue/job_queue.h"
+
+namespace flotilla::engine {
+
+struct EngineOptions {
+  std::string root = "/var/lib/flotilla";
+  std::string run = "/run/flotilla";
+  std::string queue_id;               // whose jobs to serve, "" = those of the engine's own ID
+  std::string name;                   // shown by info; "" = the host's
+  std::vector<std::string> labels;
+  std::string version = "0.1.0";
+  std::string bridge_name = "flotilla0";
+  std::string table_name = "flotilla";
+  std::string bip;                    // address of the bridge, "" = chosen
+  std::string runtime_path;           // "" = crun, else runc
+  std::string program_dir;            // of flotilla-shim and flotilla-unpack, "" = this program's
+  std::size_t query_threads = 4;
+  std::size_t work_threads = 32;
+};
+
+/// One worker of an engine: opens its state, makes it agree with the host and serves jobs. Only this
+/// class sees every other.
+class EngineService {
+ public:
+  /// Opens the store and wires everything; serves nothing yet. `reactor` and `queue` outlive the
+  /// service; the reactor runs from start() on. Errors: what cannot be opened, by name.
+  static Result<std::unique_ptr<EngineService>> create(EngineOptions options, Reactor& reactor,
+                                                       JobQueue& queue);
+  /// The engine's ID: made once, kept in <root>/engine-id.
+  static Result<std::string> engineId(const std::string& root);
+
+  /// After stop(), when the reactor does not run any more.
+  ~EngineService();
+  EngineService(const EngineService&) = delete;
+  EngineService& operator=(const EngineService&) = delete;
+
+  /// Reconciles with the host, then serves jobs. Blocks for as long as the first part takes; not on
+  /// the reactor's thread.
+  Result<void> start();
+  /// No more jobs are taken. Containers go on. Idempotent.
+  void stop();
+
+  [[nodiscard]] const std::string& id() const;
+
+ private:
+  struct Parts;
+  explicit EngineService(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace flotilla::engine

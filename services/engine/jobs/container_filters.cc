@@ -1,0 +1,160 @@
+#include "engine/jobs/container_filters.h"
+
+#include <regex.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "common/model/port_spec.h"
+
+namespace flotilla::engine {
+namespace {
+
+constexpr std::array<std::string_view, 17> kKnown = {
+    "ancestor", "before", "exited", "expose", "health", "id",     "isolation", "is-task", "label",
+    "name",     "network", "publish", "since", "status", "volume", "is_task",  "dangling"};
+constexpr std::array<std::string_view, 7> kStatus = {"created", "running", "paused", "restarting",
+                                                     "removing", "exited", "dead"};
+
+Error invalid(const std::string& name, const std::string& value, const std::string& why) {
+  return Error{ErrorKind::InvalidArgument, "invalid filter '" + name + "=" + value + "': " + why};
+}
+
+/// Equal, or matched by the value as a regular expression: Docker's rule for names and ids.
+bool matchesText(const std::string& pattern, const std::string& text) {
+  if (pattern == text) {
+    return true;
+  }
+  regex_t compiled;
+  if (::regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0) {
+    return false;
+  }
+  const bool found = ::regexec(&compiled, text.c_str(), 0, nullptr, 0) == 0;
+  ::regfree(&compiled);
+  return found;
+}
+
+bool contains(const std::vector<std::string>& list, const std::string& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+std::string portText(const std::string& text) {
+  const auto port = model::PortSpec::parse(text);
+  return port ? port->text() : text;
+}
+
+bool usesVolume(const ContainerRecord& record, const std::string& value) {
+  return std::any_of(record.spec->mounts.begin(), record.spec->mounts.end(), [&](const MountPoint& mount) {
+    return mount.name == value || mount.destination == value || (mount.name.empty() && mount.source == value);
+  });
+}
+
+bool publishes(const ContainerRecord& record, const std::string& value) {
+  const auto& ports = record.state.endpoint.ports;
+  return record.state.attached && std::any_of(ports.begin(), ports.end(), [&](const PortBinding& port) {
+           return std::to_string(port.container_port) + "/" + port.protocol == portText(value) ||
+                  std::to_string(port.host_port) + "/" + port.protocol == portText(value);
+         });
+}
+
+Result<int> parseExitCode(const std::string& value) {
+  int code = 0;
+  const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), code);
+  if (failed != std::errc() || end != value.data() + value.size()) {
+    return invalid("exited", value, "strconv.Atoi: parsing \"" + value + "\": invalid syntax");
+  }
+  return code;
+}
+
+}  // namespace
+
+Result<ContainerFilters> ContainerFilters::parse(
+    std::string_view text, ContainerCatalog& catalog,
+    const std::function<std::string(const std::string&)>& image_id) {
+  ContainerFilters parsed;
+  FLO_TRY_ASSIGN(parsed.filters_, parseListFilters(text));
+  for (const auto& [name, values] : parsed.filters_) {
+    if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
+      return Error{ErrorKind::InvalidArgument, "invalid filter '" + name + "'"};
+    }
+    for (const std::string& value : values) {
+      if (name == "status") {
+        if (std::find(kStatus.begin(), kStatus.end(), value) == kStatus.end()) {
+          return invalid(name, value, "invalid value for state (" + value + "): must be one of created, "
+                                      "running, paused, restarting, removing, exited, dead");
+        }
+        parsed.status_.push_back(statusFromName(value));
+      } else if (name == "exited") {
+        FLO_TRY_ASSIGN(const int code, parseExitCode(value));
+        parsed.exited_.push_back(code);
+      } else if (name == "ancestor") {
+        parsed.ancestor_ids_.push_back(image_id(value));
+      } else if (name == "before" || name == "since") {
+        FLO_TRY_ASSIGN(const auto other, catalog.get(value));
+        (name == "before" ? parsed.before_ns_ : parsed.since_ns_) = other->created_ns;
+      }
+    }
+  }
+  return parsed;
+}
+
+bool ContainerFilters::matches(const ContainerRecord& record) const {
+  return std::all_of(filters_.begin(), filters_.end(), [&](const auto& filter) {
+    return filter.second.empty() || matchesOne(filter.first, filter.second, record);
+  });
+}
+
+bool ContainerFilters::matchesOne(const std::string& name, const std::vector<std::string>& values,
+                                  const ContainerRecord& record) const {
+  const auto any = [&](const auto& test) { return std::any_of(values.begin(), values.end(), test); };
+  if (name == "status") {
+    return std::find(status_.begin(), status_.end(), record.state.status) != status_.end();
+  }
+  if (name == "exited") {
+    return record.state.status == ContainerStatus::Exited &&
+           std::find(exited_.begin(), exited_.end(), record.state.exit_code) != exited_.end();
+  }
+  if (name == "before") {
+    return record.created_ns < *before_ns_;
+  }
+  if (name == "since") {
+    return record.created_ns > *since_ns_;
+  }
+  if (name == "ancestor") {
+    return contains(ancestor_ids_, record.spec->image_id) || contains(values, record.spec->image);
+  }
+  if (name == "name") {
+    return any([&](const std::string& v) {
+      return matchesText(v, record.name) || matchesText(v, "/" + record.name);
+    });
+  }
+  if (name == "id") {
+    return any([&](const std::string& v) { return record.id.starts_with(v) || matchesText(v, record.id); });
+  }
+  if (name == "label") {  // every one of them
+    return std::all_of(values.begin(), values.end(), [&](const std::string& v) {
+      return matchesLabel(record.spec->config.labels, v);
+    });
+  }
+  if (name == "network") {
+    return any([&](const std::string& v) {
+      return v == record.spec->host.network_mode || v == record.state.endpoint.network_id;
+    });
+  }
+  if (name == "volume") {
+    return any([&](const std::string& v) { return usesVolume(record, v); });
+  }
+  if (name == "publish") {
+    return any([&](const std::string& v) { return publishes(record, v); });
+  }
+  if (name == "expose") {
+    return any([&](const std::string& v) { return contains(record.spec->config.exposed_ports, portText(v)); });
+  }
+  if (name == "health") {
+    return contains(values, "none");
+  }
+  return !contains(values, "true");  // is-task, isolation: there are none of these here
+}
+
+}  // namespace flotilla::engine

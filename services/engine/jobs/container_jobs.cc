@@ -1,0 +1,204 @@
+#include "engine/jobs/container_jobs.h"
+
+#include <memory>
+#include <utility>
+
+#include "common/json/json.h"
+#include "common/model/container_validate.h"
+#include "engine/jobs/handler_tools.h"
+
+namespace flotilla::engine {
+namespace {
+
+using Parts = ContainerJobParts;
+
+JobResult create(Parts& parts, const Job& job) {
+  FLO_TRY_ASSIGN(auto request, model::decodeCreateRequest(job.body, job.api_version));
+  FLO_TRY_ASSIGN(auto answer, parts.lifecycle.creator.create(
+                                  std::move(request), {job.id, job.env.get("id"), job.env.get("name"),
+                                                       job.env.get("platform"), job.api_version}));
+  return JobOutput{std::move(answer), {}};
+}
+
+JobResult start(Parts& parts, const Job& job) {
+  FLO_TRY_ASSIGN(const auto record, namedContainer(parts.lifecycle, job));
+  return emptyResult(parts.lifecycle.starter.start(record->id));
+}
+
+Result<Stopper::StopOptions> stopOptions(const Job& job) {
+  Stopper::StopOptions options;
+  options.signal = job.env.get("signal");
+  const std::string text = job.env.get("t");
+  if (!text.empty()) {
+    FLO_TRY_ASSIGN(const std::int64_t seconds, goAtoi(text));
+    options.timeout_seconds = static_cast<int>(seconds);
+  }
+  return options;
+}
+
+void stop(Parts& parts, const JobContextPtr& context) {
+  const auto record = namedContainer(parts.lifecycle, context->job());
+  const auto options = stopOptions(context->job());
+  if (!record || !options) {
+    context->complete(record ? options.error() : record.error());
+    return;
+  }
+  parts.lifecycle.stopper.stop((*record)->id, *options,
+                               [context](const Result<void>& done) { context->complete(emptyResult(done)); });
+}
+
+void restart(Parts& parts, const JobContextPtr& context) {
+  const auto record = namedContainer(parts.lifecycle, context->job());
+  const auto options = stopOptions(context->job());
+  if (!record || !options) {
+    context->complete(record ? options.error() : record.error());
+    return;
+  }
+  parts.lifecycle.restart((*record)->id, *options,
+                          [context](const Result<void>& done) { context->complete(emptyResult(done)); });
+}
+
+void kill(Parts& parts, const JobContextPtr& context) {
+  const Job& job = context->job();
+  const std::string shown = job.args.empty() ? "" : job.args.front();
+  const auto fail = [shown](Error error) {
+    return error.kind() == ErrorKind::Unavailable
+               ? error
+               : std::move(error).context("cannot kill container: " + shown);
+  };
+  const auto record = namedContainer(parts.lifecycle, job);
+  if (!record) {
+    context->complete(fail(record.error()));
+    return;
+  }
+  parts.lifecycle.stopper.kill((*record)->id, job.env.get("signal"), [context, fail](const Result<void>& done) {
+    context->complete(done ? JobResult(JobOutput{}) : JobResult(fail(done.error())));
+  });
+}
+
+JobResult pause(Parts& parts, const Job& job) {
+  FLO_TRY_ASSIGN(const auto record, namedContainer(parts.lifecycle, job));
+  return emptyResult(parts.lifecycle.stopper.pause(record->id));
+}
+
+JobResult unpause(Parts& parts, const Job& job) {
+  FLO_TRY_ASSIGN(const auto record, namedContainer(parts.lifecycle, job));
+  return emptyResult(parts.lifecycle.stopper.unpause(record->id));
+}
+
+std::string waitAnswer(const WaitAnswer& answer) {
+  json::Json document{{"StatusCode", answer.exit_code}};
+  if (!answer.error.empty()) {
+    document["Error"] = {{"Message", answer.error}};
+  }
+  return json::dump(document);
+}
+
+void wait(Parts& parts, const JobContextPtr& context) {
+  const Job& job = context->job();
+  const std::string text = job.env.get("condition");
+  const auto condition = conditionFromName(text);
+  if (!condition) {
+    context->complete(Error{ErrorKind::InvalidArgument, "invalid condition: " + json::quote(text)});
+    return;
+  }
+  const auto record = namedContainer(parts.lifecycle, job);
+  if (!record) {
+    context->complete(record.error());
+    return;
+  }
+  Waiters& waiters = parts.lifecycle.waiters;
+  // The headers say that the waiter is stored; an answer that is quicker says so, too.
+  const auto added = waiters.add(job.id, (*record)->id, *condition, [context](const WaitAnswer& answer) {
+    context->established({});
+    context->complete(JobOutput{waitAnswer(answer), {}});
+  });
+  if (!added) {
+    context->complete(added.error());
+    return;
+  }
+  context->onCancel([context, &waiters, id = job.id] {
+    waiters.cancel(id);
+    context->complete(Error{ErrorKind::Unavailable, "the client is gone"});
+  });
+  context->established({});
+}
+
+void remove(Parts& parts, const JobContextPtr& context) {
+  const Job& job = context->job();
+  if (job.env.getBool("link")) {
+    context->complete(Error{ErrorKind::InvalidArgument, "removing a link is not supported: containers have none"});
+    return;
+  }
+  const auto record = namedContainer(parts.lifecycle, job);
+  if (!record) {
+    context->complete(record.error());
+    return;
+  }
+  parts.lifecycle.remove((*record)->id,
+                         {job.env.getBool("force"), job.env.getBool("v"), job.args.front()},
+                         [context](const Result<void>& done) { context->complete(emptyResult(done)); });
+}
+
+JobResult rename(Parts& parts, const Job& job) {
+  FLO_TRY_ASSIGN(const auto record, namedContainer(parts.lifecycle, job));
+  return emptyResult(parts.lifecycle.rename(record->id, job.env.get("name")));
+}
+
+/// Limits are fixed for a container's life here; only the restart policy can be changed.
+JobResult update(Parts& parts, const Job& job) {
+  FLO_TRY_ASSIGN(const auto record, namedContainer(parts.lifecycle, job));
+  FLO_TRY_ASSIGN(const json::Json body, json::parse(job.body.empty() ? "{}" : job.body));
+  for (const auto& [name, value] : body.items()) {
+    const bool neutral = value.is_null() || value == 0 || value == "" || value == false ||
+                         (value.is_array() && value.empty());
+    if (name != "RestartPolicy" && !neutral) {
+      return Error{ErrorKind::InvalidArgument, "changing " + name + " to " + json::dump(value) +
+                                                   " is not supported: only RestartPolicy can be updated"};
+    }
+  }
+  if (!body.contains("RestartPolicy") || !body["RestartPolicy"].is_object()) {
+    return JobOutput{R"({"Warnings":null})", {}};
+  }
+  FLO_TRY_ASSIGN(const auto name, json::stringOr(body["RestartPolicy"], "Name", ""));
+  FLO_TRY_ASSIGN(const auto retries, json::integerOr(body["RestartPolicy"], "MaximumRetryCount", 0));
+  FLO_TRY(model::validateRestartPolicy(name, static_cast<int>(retries)));
+  if (!name.empty()) {
+    if (record->spec->host.auto_remove && name != "no") {
+      return Error{ErrorKind::InvalidArgument,
+                   "Restart policy cannot be updated because AutoRemove is enabled for the container"};
+    }
+    FLO_TRY(parts.lifecycle.update(record->id, name, static_cast<int>(retries)));
+  }
+  return JobOutput{R"({"Warnings":null})", {}};
+}
+
+}  // namespace
+
+void addContainerJobs(JobEngine& engine, ContainerJobParts parts_in) {
+  const auto parts = std::make_shared<Parts>(parts_in);
+  const auto simple = [&](const char* name, JobResult (*handler)(Parts&, const Job&)) {
+    engine.handle(name, Lane::Work, [parts, handler](const JobContextPtr& context) {
+      context->complete(handler(*parts, context->job()));
+    });
+  };
+  const auto continued = [&](const char* name, void (*handler)(Parts&, const JobContextPtr&)) {
+    engine.handle(name, Lane::Work,
+                  [parts, handler](const JobContextPtr& context) { handler(*parts, context); });
+  };
+  simple("container_create", create);
+  simple("container_start", start);
+  simple("container_pause", pause);
+  simple("container_unpause", unpause);
+  simple("container_rename", rename);
+  simple("container_update", update);
+  continued("container_stop", stop);
+  continued("container_restart", restart);
+  continued("container_kill", kill);
+  continued("container_remove", remove);
+  // A wait registers and returns; it must not queue behind starts.
+  engine.handle("container_wait", Lane::Query,
+                [parts](const JobContextPtr& context) { wait(*parts, context); });
+}
+
+}  // namespace flotilla::engine
