@@ -282,9 +282,8 @@ EngineService::~EngineService() {
 Result<void> EngineService::start() {
   FLO_TRY(parts_->lifecycle->recovery.run());
   parts_->reactor.post([parts = parts_.get()] { parts->keepHouse(); });
-  const std::string& serve_as = parts_->options.queue_id.empty() ? parts_->id : parts_->options.queue_id;
   FLO_TRY_ASSIGN(parts_->subscription,
-                 parts_->queue.serve({serve_as}, [parts = parts_.get()](JobContextPtr context) {
+                 parts_->queue.serve({parts_->id}, [parts = parts_.get()](JobContextPtr context) {
                    parts->jobs->run(std::move(context));
                  }));
   return {};

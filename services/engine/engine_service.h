@@ -12,7 +12,6 @@ namespace flotilla::engine {
 struct EngineOptions {
   std::string root = "/var/lib/flotilla";
   std::string run = "/run/flotilla";
-  std::string queue_id;               // whose jobs to serve, "" = those of the engine's own ID
   std::string name;                   // shown by info; "" = the host's
   std::vector<std::string> labels;
   std::string version = "0.1.0";

@@ -93,7 +93,7 @@ class EngineServiceTest : public testing::Test {
     const auto list = run("container_list", {}, {{"all", "1"}});
     const auto all = json::parse(list ? list->body : "[]");
     for (const auto& container : all ? *all : json::Json::array()) {
-      run("container_remove", {container["Id"].get<std::string>()}, {{"force", "1"}, {"v", "1"}});
+      EXPECT_TRUE(run("container_remove", {container["Id"].get<std::string>()}, {{"force", "1"}, {"v", "1"}}));
     }
     // The shims of removed containers leave on their own.
     const auto deadline = std::chrono::steady_clock::now() + seconds(10);
@@ -113,7 +113,6 @@ class EngineServiceTest : public testing::Test {
     EngineOptions options;
     options.root = dir_ + "/root";
     options.run = dir_ + "/run";
-    options.queue_id = "test";
     options.program_dir = FLO_BIN_DIR;
     auto service = EngineService::create(options, *reactor_, *queue_);
     ASSERT_TRUE(service) << service.error().message();
@@ -142,7 +141,7 @@ class EngineServiceTest : public testing::Test {
       job.env.set(key, value);
     }
     job.body = std::move(body);
-    queue_->submit("test", std::move(job),
+    queue_->submit(service_->id(), std::move(job),
                    {.on_established =
                         [call](Established message) {
                           const std::lock_guard lock(call->mutex);

@@ -229,6 +229,7 @@ Result<std::string> Launcher::specJson(const ContainerRecord& record, const Laun
   input.netns_path = has_netns ? "/proc/self/fd/" + std::to_string(shim::kNetnsFd) : "";
   input.cgroup_path = request.spec.cgroup_path;
   input.cgroup_v2 = parts_.facts.host.cgroup_v2;
+  input.raw_seccomp = parts_.facts.runtime_name == "crun";
   input.capabilities = parts_.facts.host.capabilities;
   FLO_TRY_ASSIGN(input.pid_ns_path, namespaceOf(spec.host.pid_mode, "pid"));
   FLO_TRY_ASSIGN(input.ipc_ns_path, namespaceOf(spec.host.ipc_mode, "ipc"));
