@@ -21,6 +21,8 @@ trap 'rm -rf "$work"' EXIT
 if [ -r /dev/kvm ] && [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
   accelerator=(-accel kvm -cpu host)
   limit=180
+elif [ -z "${FLO_TEST_FULL:-}${FLO_VM_EMULATE:-}" ]; then
+  skip "no hardware virtualisation here (FLO_VM_EMULATE=1 emulates, which takes some minutes)"
 else
   accelerator=(-accel tcg -cpu max)
   limit=600
