@@ -55,12 +55,12 @@ class Daemon:
 
     def __init__(self, hosts=(), options=()):
         Daemon.count += 1
-        self.folder = tempfile.mkdtemp(prefix="flo-test-")
+        self.folder = tempfile.mkdtemp(prefix="fl-", dir="/tmp")
         self.netns = "flo-test-%d-%d" % (os.getpid(), Daemon.count)
         self.socket = os.path.join(self.folder, "flotilla.sock")
         self.host = "unix://" + self.socket
         self.root = os.path.join(self.folder, "root")
-        self.run_dir = os.path.join(self.folder, "run")
+        self.run_dir = os.path.join(self.folder, "r")  # short: socket paths end at 107 bytes
         self.log = os.path.join(self.folder, "daemon.log")
         self.command = ["nsenter", "--net=/run/netns/" + self.netns, os.path.join(bin_dir(), "flotilla"), "daemon",
                         "--data-root", self.root, "--exec-root", self.run_dir, "-H", self.host,
