@@ -80,7 +80,7 @@ class EngineServiceTest : public testing::Test {
     if (::unshare(CLONE_NEWNET) != 0) {
       GTEST_SKIP() << "cannot make a network namespace";
     }
-    std::string pattern = "/tmp/flotilla-engine-XXXXXX";
+    std::string pattern = "/tmp/fXXXXXX";  // short: socket paths have 107 characters
     dir_ = ::mkdtemp(pattern.data());
     boot();
     importBusybox();

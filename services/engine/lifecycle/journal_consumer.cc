@@ -61,10 +61,15 @@ Result<void> JournalConsumer::consume(const std::string& id) {
     if (lines.empty()) {
       return {};
     }
-    FLO_TRY(parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) {
+    const auto applied = parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) {
       batch = Batch{};
       return apply(transaction, *record, lines, batch);
-    }));
+    });
+    if (!applied) {
+      // Removed meanwhile: its journal concerns nobody any more.
+      const bool removed = applied.error().kind() == ErrorKind::NotFound;
+      return removed ? Result<void>{} : applied;
+    }
     parts_.runtime.consumed(id, batch.seq);
   }
   tell(id, batch);

@@ -134,6 +134,7 @@ TEST_F(LifecycleTest, ARestartOfThePolicyIsAnExitAndAStart) {
   const auto answer = wait("j1", id, WaitCondition::NextExit);
   runtime_.exit(id, 1, true);
   ASSERT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Restarting; }));
+  ASSERT_TRUE(eventually([&] { return answer->get().has_value(); }));
   EXPECT_EQ(answer->get(), 1);
   runtime_.restarted(id);
   ASSERT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Running; }));

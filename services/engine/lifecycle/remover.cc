@@ -82,8 +82,13 @@ void Remover::bury(const std::string& id) {
     }
     return;  // otherwise started anew: nothing to bury
   }
-  if (const auto lost = consumer_.recordLoss(id, kKilled); !lost) {
-    log::error("cannot record a lost container", {{"container", id}, {"error", lost.error().message()}});
+  // A run may have begun and ended since this burial was asked for: its journal speaks first.
+  auto settled = consumer_.consume(id);
+  if (settled) {
+    settled = consumer_.recordLoss(id, kKilled);
+  }
+  if (!settled) {
+    log::error("cannot record a lost container", {{"container", id}, {"error", settled.error().message()}});
   }
   if (!parts_.runtime.cleanUp(id)) {
     buryAgain(id);
