@@ -51,7 +51,8 @@ Result<void> Remover::remove(const std::string& id, RemoveVolumes volumes) {
 
 Result<void> Remover::removeRecord(const ContainerRecord& record) {
   std::vector<WaitAnswer> answers;
-  const Tombstone tombstone{record.id, record.state.exit_code, record.state.error};
+  // Why a start failed was the start's answer; who waits for the removal gets the code alone.
+  const Tombstone tombstone{record.id, record.state.exit_code, ""};
   FLO_TRY(parts_.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
     answers.clear();
     FLO_TRY_ASSIGN(const bool removed, deleteContainer(transaction, tombstone, parts_.clock()));
