@@ -73,4 +73,4 @@ if __name__ == "__main__":
     skip_unless_root()
     if not clis():
         sys.exit("no docker CLI found (scripts/setup --tests fetches one)")
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings="ignore")

@@ -116,7 +116,8 @@ def compare(name, expected, actual, known):
     expected_steps, actual_steps = split_entries(expected), split_entries(actual)
     failures = 0
     if [command for command, _ in expected_steps] != [command for command, _ in actual_steps]:
-        print("DIFFERENT %s: the case's commands changed since its answers were recorded" % name)
+        print("DIFFERENT %s: a preparation failed, or the case's commands changed since its answers were recorded" % name)
+        sys.stdout.writelines(difflib.unified_diff(expected.splitlines(True), actual.splitlines(True), "expected", "got", n=1))
         return 1
     for (command, want), (_, got) in zip(expected_steps, actual_steps):
         if want == got:

@@ -99,4 +99,4 @@ class Client(unittest.TestCase):
 
 if __name__ == "__main__":
     skip_unless_root()
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings="ignore")

@@ -238,4 +238,4 @@ class OurClient(TerminalCases, unittest.TestCase):
 
 if __name__ == "__main__":
     skip_unless_root()
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings="ignore")

@@ -133,8 +133,8 @@ class Daemon:
 
     def load_image(self):
         archive = os.path.join(self.folder, "image.tar")
-        subprocess.run([sys.executable, os.path.join(TOP, "scripts", "make-image"), "--tag", IMAGE, "--output", archive],
-                       check=True)
+        subprocess.run([sys.executable, os.path.join(TOP, "scripts", "make-image"), "--tag", IMAGE, "--output", archive,
+                        "--config", '{"Labels": {"flotilla.test": "1"}}'], check=True)
         with open(archive, "rb") as content:
             answer = self.call("POST", "/images/load?quiet=1", body=content.read(), content_type="application/x-tar")
         if b"error" in answer:

@@ -132,4 +132,4 @@ class HostileArchives(unittest.TestCase):
 
 if __name__ == "__main__":
     skip_unless_root()
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings="ignore")

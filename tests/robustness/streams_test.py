@@ -93,21 +93,40 @@ class SleepingReader(unittest.TestCase):
 
     def test_attach_to_a_running_container(self):
         with Daemon() as daemon:
-            container = daemon.launch("read go; " + WRITE, OpenStdin=True)
+            # A reader that falls behind goes on from the log, so the log has to hold it all.
+            container = daemon.launch("read go; " + WRITE, OpenStdin=True, host_config={
+                "LogConfig": {"Type": "json-file", "Config": {"max-size": "1g"}}})
             stream, first, _ = daemon.open("POST", "/containers/%s/attach?stream=1&stdout=1&stdin=1" % container, upgrade=True)
             stream.sendall(b"go\n")
             self.check(read_sleepily(stream, first))
 
 
 class Starvation(unittest.TestCase):
+    def wake_pools(self, daemon, container):
+        """Threads of a pool that are started when first needed are there after this."""
+        def work():
+            for _ in range(20):
+                daemon.inspect(container)
+                daemon.remove(daemon.create("true"))
+        workers = [threading.Thread(target=work) for _ in range(16)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    def open_many(self, daemon, container, times):
+        """Four waits, four followed logs and one stream of events, so many times."""
+        opened = [daemon.open("POST", "/containers/%s/wait" % container) for _ in range(4 * times)]
+        opened += [daemon.open("GET", "/containers/%s/logs?stdout=1&follow=1" % container) for _ in range(4 * times)]
+        return opened + [daemon.open("GET", "/events") for _ in range(times)]
+
     def test_open_requests_hold_no_threads(self):
         with Daemon() as daemon:
             container = daemon.launch("sleep 1000")
             daemon.docker("run", "--rm", "--network", "none", "busybox", "true")
+            self.wake_pools(daemon, container)
             threads, descriptors = daemon.threads(), daemon.descriptors()
-            opened = [daemon.open("POST", "/containers/%s/wait" % container) for _ in range(200)]
-            opened += [daemon.open("GET", "/containers/%s/logs?stdout=1&follow=1" % container) for _ in range(200)]
-            opened += [daemon.open("GET", "/events") for _ in range(50)]
+            opened = self.open_many(daemon, container, 50)
             self.assertEqual({status for _, _, status in opened}, {200})
             self.assertEqual(daemon.threads(), threads)
             begun = time.monotonic()
@@ -157,4 +176,4 @@ class LogOverRestart(unittest.TestCase):
 
 if __name__ == "__main__":
     skip_unless_root()
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings="ignore")
