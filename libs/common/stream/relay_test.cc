@@ -267,8 +267,8 @@ TEST_P(RelayTest, LosesNothingOnTheWayToASlowReader) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, RelayTest, ::testing::Values(Path::Spliced, Path::Copied),
-                         [](const auto& info) {
-                           return info.param == Path::Spliced ? "Spliced" : "Copied";
+                         [](const auto& param_info) {
+                           return param_info.param == Path::Spliced ? "Spliced" : "Copied";
                          });
 
 }  // namespace

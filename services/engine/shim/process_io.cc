@@ -281,6 +281,14 @@ void ProcessIo::release() {
   endStreamsWhenDone();
 }
 
+void ProcessIo::discardOutput() {
+  for (Output& output : outputs_) {
+    if (output.fd) {
+      endOutput(output);
+    }
+  }
+}
+
 void ProcessIo::resume() {
   waiting_for_log_ = false;
   updateWatches();

@@ -51,6 +51,8 @@ class ProcessIo : public std::enable_shared_from_this<ProcessIo> {
   /// A lossless client is to come: nothing is read until it is there, or release() gives up.
   void hold();
   void release();
+  /// Forgets output that was not read yet: the process never ran, what waits is the runtime's.
+  void discardOutput();
 
   [[nodiscard]] bool resize(unsigned height, unsigned width);
   /// There is room again in the log.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 
 #include "engine/shim/program_lookup.h"
 #include "engine/shim/user_lookup.h"
@@ -41,7 +42,7 @@ Result<std::string> readFile(const std::string& path) {
   return text;
 }
 
-Result<void> writeFile(const std::string& path, std::initializer_list<std::string_view> parts) {
+Result<void> writeFile(const std::string& path, const std::vector<std::string_view>& parts) {
   const std::string temporary = path + ".new";
   const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) {
@@ -195,6 +196,61 @@ std::vector<std::string> opaqueMounts(const json& mounts) {
   return out;
 }
 
+bool isFileBind(const json& mount) {
+  struct stat source {};
+  return text(mount, "type") == "bind" && ::stat(text(mount, "source").c_str(), &source) == 0 &&
+         !S_ISDIR(source.st_mode);
+}
+
+/// crun 1.8 makes a bind recursively read-only ("rro") through a directory handle, which fails for a
+/// file; nothing is mounted below a file, so "ro" is the same. True when anything changed.
+bool plainReadOnlyFiles(json& mounts) {
+  bool changed = false;
+  for (json& mount : mounts) {
+    if (!mount.is_object() || !mount.contains("options") || !isFileBind(mount)) {
+      continue;
+    }
+    for (json& option : mount["options"]) {
+      if (option == "rro") {
+        option = "ro";
+        changed = true;
+      }
+    }
+  }
+  return changed;
+}
+
+/// The runtime makes missing mount points itself, but not below a root that it has made read-only.
+Result<void> makeMountPoints(const json& mounts, const RootFiles& root) {
+  for (const json& mount : mounts) {
+    const std::string at = mount.is_object() ? text(mount, "destination") : std::string();
+    if (at.empty() || at.starts_with("/proc/") || at.starts_with("/dev/") || at.starts_with("/sys/")) {
+      continue;  // below mounts of the runtime's own
+    }
+    FLO_TRY(isFileBind(mount) ? root.makeFile(at) : root.makeDirectories(at));
+  }
+  return {};
+}
+
+/// `object` in pieces, with new values for some of its `members`.
+std::vector<std::string_view> replaceMembers(std::string_view object, const std::vector<Member>& members,
+                                             const std::map<std::string_view, std::string>& values) {
+  std::vector<std::string_view> pieces;
+  std::size_t at = 0;
+  for (const Member& member : members) {
+    const auto value = values.find(member.key);
+    if (value == values.end()) {
+      continue;
+    }
+    const auto offset = static_cast<std::size_t>(member.value.data() - object.data());
+    pieces.push_back(object.substr(at, offset - at));
+    pieces.push_back(value->second);
+    at = offset + member.value.size();
+  }
+  pieces.push_back(object.substr(at));
+  return pieces;
+}
+
 StartFailure malformed(const std::string& path) {
   return plainFailure(Error{ErrorKind::Internal, path + " is malformed"});
 }
@@ -273,7 +329,11 @@ std::optional<StartFailure> completeBundle(const std::string& bundle, const Root
   }
   const std::string before = process.dump();
   const std::string cwd = text(process, "cwd");
-  const std::vector<std::string> opaque = opaqueMounts(parseMember(*members, "mounts"));
+  json mounts = parseMember(*members, "mounts");
+  if (!mounts.is_array()) {
+    mounts = json::array();
+  }
+  const std::vector<std::string> opaque = opaqueMounts(mounts);
   auto failure = completeProcess(Verb::Run, root, process, userText(annotations),
                                  groupList(annotations), opaque, plan);
   const bool mounted_over = std::any_of(
@@ -283,16 +343,23 @@ std::optional<StartFailure> completeBundle(const std::string& bundle, const Root
       failure = plainFailure(std::move(made).error());
     }
   }
-  const std::string after = process.dump();
-  if (failure || after == before) {
+  const json root_member = parseMember(*members, "root");
+  if (!failure && root_member.is_object() && root_member.value("readonly", false)) {
+    if (auto made = makeMountPoints(mounts, root); !made) {
+      failure = plainFailure(std::move(made).error());
+    }
+  }
+  std::map<std::string_view, std::string> replacements;
+  if (std::string after = process.dump(); after != before) {
+    replacements["process"] = std::move(after);
+  }
+  if (plainReadOnlyFiles(mounts)) {
+    replacements["mounts"] = mounts.dump();
+  }
+  if (failure || replacements.empty()) {
     return failure;
   }
-  const auto member = std::find_if(members->begin(), members->end(),
-                                   [](const Member& entry) { return entry.key == "process"; });
-  const auto offset = static_cast<std::size_t>(member->value.data() - config->data());
-  const std::string_view whole = *config;
-  auto written = writeFile(
-      path, {whole.substr(0, offset), after, whole.substr(offset + member->value.size())});
+  auto written = writeFile(path, replaceMembers(*config, *members, replacements));
   return written ? std::nullopt : std::optional(plainFailure(std::move(written).error()));
 }
 

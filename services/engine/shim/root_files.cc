@@ -81,4 +81,21 @@ Result<void> RootFiles::makeDirectories(const std::string& path) const {
   return {};
 }
 
+Result<void> RootFiles::makeFile(const std::string& path) const {
+  if (openAt(path, O_PATH)) {
+    return {};
+  }
+  const std::size_t slash = path.rfind('/');
+  const std::string parent = slash == std::string::npos || slash == 0 ? "/" : path.substr(0, slash);
+  FLO_TRY(makeDirectories(parent));
+  const UniqueFd folder = openAt(parent, O_PATH | O_DIRECTORY);
+  const std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
+  const UniqueFd made(
+      ::openat(folder.get(), name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0755));
+  if (!made && errno != EEXIST) {
+    return sysError("create " + path, errno);
+  }
+  return {};
+}
+
 }  // namespace flotilla::engine::shim

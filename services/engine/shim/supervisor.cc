@@ -142,10 +142,12 @@ void Supervisor::startProcess() {
       return better;
     });
   }
+  // Until the process runs its pipes may hold the runtime's own words (crun repeats its errors there).
+  io_->hold();
   auto runtime = runtime_.run(*stdio, console_ ? console_->path() : std::string());
   io_->closeChildEnds();
   if (!runtime) {
-    startFailed(plainFailure(std::move(runtime).error()));
+    runtimeFailed(plainFailure(std::move(runtime).error()));
     return;
   }
   setOomScore(std::to_string(*runtime), spec_.oom_score_adj);
@@ -163,9 +165,10 @@ void Supervisor::runtimeEnded(int status) {
   }
   if (status != 0 || outcome.pid <= 0) {
     children_.runtimeEnded();
-    startFailed(fromRuntimeLog(Verb::Run, outcome.log, plan_.program));
+    runtimeFailed(fromRuntimeLog(Verb::Run, outcome.log, plan_.program));
     return;
   }
+  io_->release();
   pid_ = outcome.pid;
   state_ = State::Running;
   started_ = std::chrono::steady_clock::now();
@@ -192,6 +195,12 @@ void Supervisor::trimSoon() {
       returnMemory();
     });
   }
+}
+
+void Supervisor::runtimeFailed(StartFailure failure) {
+  io_->discardOutput();
+  io_->release();
+  startFailed(std::move(failure));
 }
 
 void Supervisor::startFailed(StartFailure failure) {

@@ -40,6 +40,7 @@ class Supervisor {
   void go(const Answer& answer);
   void startProcess();
   void runtimeEnded(int status);
+  void runtimeFailed(StartFailure failure);
   void startFailed(StartFailure failure);
   void processExited(int status);
   void recordExit();
