@@ -139,8 +139,10 @@ Result<void> validateJsonFileOptions(const std::map<std::string, std::string>& o
     }
     if (key == "max-size" || key == "max-buffer-size") {
       if (auto size = parseByteSize(value); !size && value != "-1") {
-        return key == "max-size" ? std::move(size).error()
-                                 : std::move(size).error().context("error parsing option max-buffer-size");
+        // dockerd accepts a bad max-size at create and refuses it in these words at start.
+        return std::move(size).error().context(
+            key == "max-size" ? "failed to create task for container: failed to initialize logging driver"
+                              : "error parsing option max-buffer-size");
       }
     }
     if (key == "max-file" && (value.empty() || value.size() > 6 || value == "0" ||

@@ -5,6 +5,11 @@
 namespace flotilla::gateway {
 namespace {
 
+/// There are no plugins: none of any name is found, which `docker inspect` relies on.
+void answerNoPlugin(const Call& call) {
+  refuse(call, Error{ErrorKind::NotFound, "plugin \"" + call.holes.at(0) + "\" not found"});
+}
+
 constexpr Route pending(std::string_view method, std::string_view pattern) {
   return {method, pattern, "", answerNotImplemented};
 }
@@ -37,7 +42,7 @@ constexpr std::array kRoutes = {
     pending("GET", "/plugins"),
     pending("GET", "/plugins/privileges"),
     pending("POST", "/plugins/pull"),
-    pending("GET", "/plugins/{name:.*}/json"),
+    Route{"GET", "/plugins/{name:.*}/json", "", answerNoPlugin},
     pending("DELETE", "/plugins/{name:.*}"),
     pending("POST", "/plugins/{name:.*}/enable"),
     pending("POST", "/plugins/{name:.*}/disable"),

@@ -184,7 +184,10 @@ JobResult info(Lifecycle& lifecycle, const SystemFacts& facts) {
       .member("ServerVersion", facts.version);
   writeRuntimes(out, engine.facts);
   const auto warnings = engine.networks.warnings();
-  out.listOrNull("Warnings", warnings).endObject();
+  out.listOrNull("Warnings", warnings);
+  // No containerd is below this engine; clients of API 1.46 expect the member.
+  out.key("Containerd").raw(R"({"Address":"","Namespaces":{"Containers":"","Plugins":""}})");
+  out.endObject();
   return JobOutput{out.take(), {}};
 }
 
@@ -198,9 +201,9 @@ JobResult version(const SystemFacts& facts) {
       .beginObject()
       .member("ApiVersion", kApiVersion)
       .member("Arch", arch)
-      .member("BuildTime", "")
+      .member("BuildTime", FLO_BUILD_TIME)
       .member("Experimental", "false")
-      .member("GitCommit", "")
+      .member("GitCommit", FLO_GIT_COMMIT)
       .member("GoVersion", "")
       .member("KernelVersion", host.release)
       .member("MinAPIVersion", kMinApiVersion)
@@ -210,12 +213,12 @@ JobResult version(const SystemFacts& facts) {
   out.member("Version", facts.version)
       .member("ApiVersion", kApiVersion)
       .member("MinAPIVersion", kMinApiVersion)
-      .member("GitCommit", "")
+      .member("GitCommit", FLO_GIT_COMMIT)
       .member("GoVersion", "")
       .member("Os", "linux")
       .member("Arch", arch)
       .member("KernelVersion", host.release)
-      .member("BuildTime", "")
+      .member("BuildTime", FLO_BUILD_TIME)
       .endObject();
   return JobOutput{out.take(), {}};
 }

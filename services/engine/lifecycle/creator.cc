@@ -63,7 +63,6 @@ Result<std::string> Creator::create(model::CreateRequest request, const CreateOp
   record.created_ns = parts_.clock();
   model::applyDefaults(request, parts_.facts.host, parts_.facts.runtime_name);
   FLO_TRY_ASSIGN(auto spec, makeSpec(std::move(request), image, record.id));
-  FLO_TRY(checkReferences(spec));
   FLO_TRY_ASSIGN(spec.mounts, resolveMounts(spec, image));
   FLO_TRY(makeContainerFolders(parts_.paths, record.id));
   record.spec = std::make_shared<const ContainerSpec>(std::move(spec));
@@ -90,17 +89,6 @@ Result<ContainerSpec> Creator::makeSpec(model::CreateRequest request, const Reso
     spec.config.hostname = spec.host.network_mode == "host" ? hostname() : id.substr(0, kShortId);
   }
   return spec;
-}
-
-/// Containers whose namespaces are asked for must exist; a network, too.
-Result<void> Creator::checkReferences(const ContainerSpec& spec) {
-  for (const std::string* mode : {&spec.host.network_mode, &spec.host.ipc_mode, &spec.host.pid_mode}) {
-    const auto parsed = model::NamespaceMode::parse(*mode);
-    if (parsed.isContainer()) {
-      FLO_TRY(parts_.catalog.get(parsed.name));
-    }
-  }
-  return {};
 }
 
 Result<std::vector<MountPoint>> Creator::resolveMounts(const ContainerSpec& spec,

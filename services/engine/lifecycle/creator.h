@@ -31,7 +31,6 @@ class Creator {
   Result<ContainerSpec> makeSpec(model::CreateRequest request, const ResolvedImage& image,
                                  const std::string& id);
   Result<std::vector<MountPoint>> resolveMounts(const ContainerSpec& spec, const ResolvedImage& image);
-  Result<void> checkReferences(const ContainerSpec& spec);
   Result<std::string> store(ContainerRecord record, const CreateOptions& options,
                             const std::vector<std::string>& warnings);
 

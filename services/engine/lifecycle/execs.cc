@@ -10,11 +10,13 @@
 namespace flotilla::engine {
 namespace {
 
-/// "exec_create: sh -c ls": dockerd puts the command line into the action.
+/// "exec_create: sh -c ls": dockerd puts the command line into the action, with a blank behind the
+/// program even when nothing follows.
 std::string action(const std::string& what, const model::ExecConfig& config) {
-  std::string text = what + ":";
-  for (const std::string& word : config.cmd) {
-    text += ' ' + word;
+  std::string text = what + ": ";
+  for (std::size_t i = 0; i < config.cmd.size(); ++i) {
+    text += config.cmd[i];
+    text += i == 0 || i + 1 < config.cmd.size() ? " " : "";
   }
   return text;
 }

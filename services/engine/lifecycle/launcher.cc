@@ -128,7 +128,11 @@ Result<Launcher::Network> Launcher::network(const ContainerRecord& record) {
     }
   }
   FLO_TRY_ASSIGN(attach.ports, portRequests(spec));
-  FLO_TRY_ASSIGN(auto attachment, parts_.networks.attach(attach, record.name));
+  auto attached = parts_.networks.attach(attach, record.name);
+  if (!attached && attached.error().kind() == ErrorKind::NotFound) {
+    return std::move(attached).error().context("failed to set up container networking");
+  }
+  FLO_TRY_ASSIGN(auto attachment, std::move(attached));
   Network net;
   if (attachment.netns.valid()) {
     net.netns = std::move(attachment.netns);
@@ -140,7 +144,11 @@ Result<Launcher::Network> Launcher::network(const ContainerRecord& record) {
 }
 
 Result<Launcher::Network> Launcher::sharedNetwork(const std::string& other) {
-  FLO_TRY_ASSIGN(const auto target, parts_.catalog.get(other));
+  auto found = parts_.catalog.get(other);
+  if (!found) {
+    return std::move(found).error().context("joining network namespace of container");
+  }
+  const auto& target = *found;
   if (target->state.pid == 0) {
     return Error{ErrorKind::Conflict, "cannot join network of a non running container: " + target->id};
   }

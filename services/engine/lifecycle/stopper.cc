@@ -112,6 +112,10 @@ void Stopper::stop(const std::string& id, const StopOptions& options, Done done)
       finishStop(record, done);
       return;
     }
+    if (auto told = markStopped(*record, "kill", {{"signal", "9"}}); !told) {
+      done(told);
+      return;
+    }
     killNow(record, [this, record, done](const Result<void>& killed) {
       killed ? finishStop(record, done) : done(killed);
     });

@@ -224,10 +224,6 @@ Result<std::string> buildExecProcess(const std::string& container_spec_json, con
   if (!spec.is_object() || !spec.contains("process") || !spec["process"].is_object()) {
     return Error(ErrorKind::Internal, "the container's config.json has no process");
   }
-  if (!exec.working_dir.empty() && exec.working_dir.front() != '/') {
-    return Error(ErrorKind::InvalidArgument, "OCI runtime exec failed: exec failed: unable to start container process: "
-                                             "Cwd must be an absolute path");
-  }
   json process = spec["process"];
   std::vector<std::string> env = process.value("env", std::vector<std::string>{});
   if (exec.tty) {

@@ -291,8 +291,8 @@ std::optional<StartFailure> completeProcess(Verb verb, const RootFiles& root, js
                                             const std::vector<std::string>& group_add,
                                             const std::vector<std::string>& opaque,
                                             ProcessPlan& plan) {
-  if (user) {
-    if (auto completed = completeUser(root, process, *user, group_add); !completed) {
+  if (user || !group_add.empty()) {
+    if (auto completed = completeUser(root, process, user.value_or(""), group_add); !completed) {
       return plainFailure(std::move(completed).error());
     }
   }
