@@ -6,6 +6,8 @@
 #include "common/os/random.h"
 #include "engine/lifecycle/container_events.h"
 #include "engine/runtime/oci_spec.h"
+#include "engine/shim/root_files.h"
+#include "engine/shim/user_lookup.h"
 
 namespace flotilla::engine {
 namespace {
@@ -19,6 +21,19 @@ std::string action(const std::string& what, const model::ExecConfig& config) {
     text += i == 0 || i + 1 < config.cmd.size() ? " " : "";
   }
   return text;
+}
+
+/// dockerd refuses an unknown user when the exec is made, not when it starts.
+Result<void> checkUser(int pid, const std::string& user) {
+  if (user.empty()) {
+    return {};
+  }
+  const auto root = shim::RootFiles::open("/proc/" + std::to_string(pid) + "/root");
+  if (!root) {
+    return {};  // exiting: the start will say so
+  }
+  auto resolved = shim::resolveUser(user, {}, root->read("/etc/passwd"), root->read("/etc/group"));
+  return resolved ? Result<void>{} : std::move(resolved).error().as(ErrorKind::InvalidArgument);
 }
 
 Error alreadyRan(const std::string& id) {
@@ -39,6 +54,7 @@ Result<std::string> Execs::create(const ContainerRecord& record, const model::Ex
     return Error{ErrorKind::Conflict,
                  "Container " + record.id + " is restarting, wait until the container is running"};
   }
+  FLO_TRY(checkUser(record.state.pid, config.user));
   ExecRecord exec;
   exec.id = randomHex(32);
   exec.container = record.id;

@@ -69,8 +69,7 @@ void ExecSessions::start(const json& request, int init_pid, const ControlServer:
                               session->plan);
   if (failure && failure->error.kind() == ErrorKind::Internal && failure->code == 128 &&
       !failure->error.message().starts_with("OCI runtime")) {
-    // The user's lookup. dockerd refuses it at exec create: no stream begins, so the client is told.
-    answer(errorAnswer(std::move(failure->error).as(ErrorKind::Conflict), failure->code));
+    answer(errorAnswer(failure->error, failure->code));  // the user's lookup: before the stream
     return;
   }
   if (auto opened = openStreams(session, request); !opened) {
