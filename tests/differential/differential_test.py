@@ -28,8 +28,18 @@ def compare(host, cli, *options):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
+def known_differences(cli):
+    """Files of reviewed differences between this project and dockerd, for any CLI and for this one's major version."""
+    version = subprocess.run([cli, "--version"], capture_output=True, text=True, check=True).stdout
+    major = version.split("version ")[1].split(".")[0]
+    names = ["differences-flotilla.json", "differences-flotilla-cli%s.json" % major]
+    return [path for path in (os.path.join(HERE, name) for name in names) if os.path.exists(path)]
+
+
 class Differential(unittest.TestCase):
     def check(self, daemon, host, cli, *options):
+        for known in known_differences(cli):
+            options += ("--known", known)
         result = compare(host, cli, "--netns", daemon.netns, *options)
         self.assertEqual(result.returncode, 0, result.stdout)
         print(result.stdout, flush=True)

@@ -103,12 +103,14 @@ def record(name, major, text):
         out.write(text)
 
 
-def load_known(path):
-    """Reviewed differences: {case: {command: reason}}."""
-    if not path:
-        return {}
-    with open(path, encoding="utf-8") as text:
-        return json.load(text)
+def load_known(paths):
+    """Reviewed differences of all files: {case: {command: reason}}."""
+    known = {}
+    for path in paths:
+        with open(path, encoding="utf-8") as text:
+            for case, commands in json.load(text).items():
+                known.setdefault(case, {}).update(commands)
+    return known
 
 
 def compare(name, expected, actual, known):
@@ -154,7 +156,7 @@ def parse_arguments():
     parser.add_argument("--host", required=True)
     parser.add_argument("--cli", default="docker", help="docker CLI to use")
     parser.add_argument("--reference", help="compare live with this endpoint")
-    parser.add_argument("--known", help="JSON file of reviewed differences")
+    parser.add_argument("--known", action="append", default=[], help="JSON file of reviewed differences (repeatable)")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--netns", help="run the CLI in this network namespace")
     parser.add_argument("--tls", help="folder with ca.pem, cert.pem and key.pem: mutual TLS")
