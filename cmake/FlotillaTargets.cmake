@@ -49,6 +49,9 @@ endfunction()
 
 # flotilla_test(NAME error_test LABEL unit SRCS ... DEPS ... [TIMEOUT seconds])
 # LABEL: unit (no root, no network, no sleep), integration, e2e, robustness, vm.
+# Builds what `ctest -L unit` runs and nothing else.
+add_custom_target(unit_tests)
+
 function(flotilla_test)
   cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT" "SRCS;DEPS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SRCS})
@@ -58,6 +61,9 @@ function(flotilla_test)
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
+  endif()
+  if(ARG_LABEL STREQUAL "unit")
+    add_dependencies(unit_tests ${ARG_NAME})
   endif()
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
   set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})

@@ -24,7 +24,7 @@ Result<std::int64_t> parseDigits(const std::string& text) {
   std::int64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (text.empty() || failed != std::errc() || end != text.data() + text.size()) {
-    return Error{ErrorKind::Internal, "strconv.ParseInt: parsing " + json::quote(text) + ": invalid syntax"};
+    return Error{ErrorKind::InvalidArgument, "strconv.ParseInt: parsing " + json::quote(text) + ": invalid syntax"};
   }
   return number;
 }
