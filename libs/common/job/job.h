@@ -61,7 +61,7 @@ struct Job {
 /// Where the bytes of a job are: the gateway connects there, sends "<ticket>\n", and moves bytes
 /// both ways until both sides are closed (half-close respected).
 struct StreamEndpoint {
-  std::string address;  // "unix:<path>" or "tcp:<host>:<port>"
+  std::string address;  // "unix:<path>", or "tls:<host>:<port>" on another host
   std::string ticket;   // 32 hex digits, random, single use, expires after 10 s
 };
 

@@ -1,70 +1,28 @@
 #include "common/stream/stream_server.h"
 
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
-#include <map>
 #include <unordered_map>
 #include <utility>
 #include <variant>
 
+#include "common/log/log.h"
 #include "common/net/acceptor.h"
 #include "common/net/socket.h"
 #include "common/net/socket_stream.h"
-#include "common/os/mutex.h"
-#include "common/os/random.h"
+#include "common/stream/ticket_book.h"
 
 namespace flotilla {
 namespace {
 
-constexpr std::size_t kTicketDigits = 32;
-
 using StreamCallback = std::function<void(Result<net::StreamPtr>)>;
 using FdCallback = std::function<void(Result<int>)>;
 using Accepted = std::variant<StreamCallback, FdCallback>;
-
-/// Tickets that are out. Thread-safe.
-class Tickets {
- public:
-  std::string add(Accepted accepted) {
-    std::string ticket = randomHex(kTicketDigits / 2);
-    MutexLock lock(mutex_);
-    waiting_.push_back({ticket, std::move(accepted)});
-    return ticket;
-  }
-
-  /// The expectation of `ticket`, which is void from now on. Takes the same time whichever ticket
-  /// matches and however much of it.
-  std::optional<Accepted> take(std::string_view ticket) {
-    MutexLock lock(mutex_);
-    std::size_t found = waiting_.size();
-    for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      if (ticket.size() == kTicketDigits &&
-          CRYPTO_memcmp(waiting_[i].ticket.data(), ticket.data(), kTicketDigits) == 0) {
-        found = i;
-      }
-    }
-    if (found == waiting_.size()) {
-      return std::nullopt;
-    }
-    Accepted accepted = std::move(waiting_[found].accepted);
-    waiting_[found] = std::move(waiting_.back());
-    waiting_.pop_back();
-    return accepted;
-  }
-
- private:
-  struct Waiting {
-    std::string ticket;
-    Accepted accepted;
-  };
-  Mutex mutex_;
-  std::vector<Waiting> waiting_ FLO_GUARDED_BY(mutex_);
-};
+using Tickets = TicketBook<Accepted>;
 
 void failAccepted(const Accepted& accepted, const Error& error) {
   std::visit([&error](const auto& callback) { callback(error); }, accepted);
@@ -73,7 +31,7 @@ void failAccepted(const Accepted& accepted, const Error& error) {
 /// A connection that has not shown its ticket yet. Reads not one byte past it.
 struct Visitor {
   UniqueFd fd;
-  std::array<char, kTicketDigits + 1> line{};
+  std::array<char, Tickets::kDigits + 1> line{};
   std::size_t filled = 0;
   Reactor::TimerId deadline = 0;
 };
@@ -113,7 +71,7 @@ class UnixStreamServer final : public StreamServer,
 
  private:
   StreamEndpoint issue(Accepted accepted) {
-    std::string ticket = tickets_.add(std::move(accepted));
+    std::string ticket = tickets_.issue(std::move(accepted));
     // The timer is the reactor's: set on its thread. It stays when the ticket is used, and finds
     // nothing then.
     reactor_.post([weak = weak_from_this(), ticket] {
@@ -180,8 +138,10 @@ void UnixStreamServer::readTicket(int number) {
 void UnixStreamServer::admit(int number) {
   const auto line = visitors_.at(number).line;
   UniqueFd fd = dismiss(number);
-  auto accepted = line.back() == '\n' ? tickets_.take({line.data(), kTicketDigits}) : std::nullopt;
+  auto accepted = line.back() == '\n' ? tickets_.take({line.data(), Tickets::kDigits}) : std::nullopt;
   if (!accepted) {
+    log::warning("stream socket: a ticket that is void or was never issued",
+                 {{"socket", path_}, {"peer", net::peerName(fd.get())}});
     return;
   }
   if (auto* on_stream = std::get_if<StreamCallback>(&*accepted)) {

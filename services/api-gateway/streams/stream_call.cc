@@ -61,7 +61,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
     }
     connecting_ = true;
     const StreamEndpoint endpoint = *message.stream;
-    connectStream(reactor_, endpoint, kConnectTimeout,
+    connectStream(reactor_, endpoint, {.timeout = kConnectTimeout},
                   [self = shared_from_this(), message = std::move(message)](
                       Result<net::StreamPtr> stream) { self->onConnect(message, std::move(stream)); });
   }

@@ -26,7 +26,7 @@ class LogJobsTest : public ::testing::Test {
   bool until(const std::function<bool()>& done) { return testing::runUntil(*reactor_, done); }
   void connect() {
     ASSERT_TRUE(context_->establishedMessage().has_value());
-    connectStream(*reactor_, *context_->establishedMessage()->stream, std::chrono::seconds(5),
+    connectStream(*reactor_, *context_->establishedMessage()->stream, {.timeout = std::chrono::seconds(5)},
                   [this](Result<net::StreamPtr> stream) {
                     ASSERT_TRUE(stream);
                     client_ = *stream;
