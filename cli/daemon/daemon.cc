@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "api-gateway/cluster/queue_engine.h"
-#include "api-gateway/cluster/single_cluster.h"
+#include "api-gateway/cluster/queue_engine.h"
 #include "api-gateway/gateway_service.h"
 #include "api-gateway/process/pid_file.h"
 #include "api-gateway/process/signals.h"
@@ -87,7 +87,7 @@ class Daemon {
     FLO_TRY_ASSIGN(reactor_, Reactor::create());
     MemoryQueue queue(*reactor_);
     FLO_TRY_ASSIGN(const std::string engine_id, EngineHost::engineId(options_.data_root));
-    gateway::SingleCluster cluster(std::make_unique<gateway::QueueEngine>(queue, engine_id));
+    gateway::QueueEngine cluster(queue, engine_id);
     FLO_TRY_ASSIGN(gateway_, gateway::GatewayService::create(gatewayOptions(options_), *reactor_,
                                                              cluster, metrics_));
     FLO_TRY_ASSIGN(const auto signals,

@@ -36,7 +36,7 @@ bool isUnclean(std::string_view path) {
 
 }  // namespace
 
-ApiHandler::ApiHandler(const Options& options, Reactor& reactor, Cluster& cluster, Metrics& metrics)
+ApiHandler::ApiHandler(const Options& options, Reactor& reactor, EngineClient& cluster, Metrics& metrics)
     : reactor_(reactor),
       metrics_(metrics),
       request_metrics_(metrics),

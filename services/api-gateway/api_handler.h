@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "api-gateway/cluster/cluster.h"
+#include "api-gateway/cluster/engine_client.h"
 #include "api-gateway/http/api_exchange.h"
 #include "api-gateway/http/origin_guard.h"
 #include "api-gateway/http/request_metrics.h"
@@ -29,7 +29,7 @@ class ApiHandler {
     ActivationGate::Options gate = {};
   };
 
-  ApiHandler(const Options& options, Reactor& reactor, Cluster& cluster, Metrics& metrics);
+  ApiHandler(const Options& options, Reactor& reactor, EngineClient& cluster, Metrics& metrics);
 
   void handle(http::ExchangePtr exchange, Exposure exposure);
 

@@ -41,7 +41,7 @@ void logAccess(const http::AccessRecord& record, bool wanted) {
 
 class Gateway final : public GatewayService {
  public:
-  Gateway(GatewayOptions options, Reactor& reactor, Cluster& cluster, Metrics& metrics,
+  Gateway(GatewayOptions options, Reactor& reactor, EngineClient& cluster, Metrics& metrics,
           net::TlsContextPtr tls)
       : options_(std::move(options)),
         reactor_(reactor),
@@ -201,7 +201,7 @@ void Gateway::finish() {
 }  // namespace
 
 Result<std::unique_ptr<GatewayService>> GatewayService::create(GatewayOptions options,
-                                                               Reactor& reactor, Cluster& cluster,
+                                                               Reactor& reactor, EngineClient& cluster,
                                                                Metrics& metrics) {
   net::TlsContextPtr tls;
   if (options.bind.tls) {

@@ -34,7 +34,7 @@ class GatewayService {
  public:
   /// Errors: InvalidArgument (TLS files).
   static Result<std::unique_ptr<GatewayService>> create(GatewayOptions options, Reactor& reactor,
-                                                        Cluster& cluster, Metrics& metrics);
+                                                        EngineClient& cluster, Metrics& metrics);
   virtual ~GatewayService() = default;
 
   /// Binds every listener and begins to accept; requests wait behind the gate. All or none: the

@@ -139,7 +139,7 @@ TEST_F(Gateway, RefusesASocketThatAnotherGatewayServes) {
   start();
   Metrics other_metrics;
   const auto other_reactor = *Reactor::create();
-  SingleCluster none(nullptr);
+  QueueEngine none(queue(), "none");
   auto other = GatewayService::create(options(), *other_reactor, none, other_metrics);
   ASSERT_TRUE(other.has_value());
   const auto listening = (*other)->listen([](const Error&) {});
@@ -151,7 +151,7 @@ TEST_F(Gateway, RefusesASocketThatAnotherGatewayServes) {
 
 TEST_F(Gateway, TheFirstListenerThatFailsFailsThemAll) {
   options().hosts = {"unix://" + folder() + "/a.sock", "unix:///nonexistent/b.sock"};
-  SingleCluster none(nullptr);
+  QueueEngine none(queue(), "none");
   auto gateway = GatewayService::create(options(), reactor(), none, metrics());
   ASSERT_TRUE(gateway.has_value());
   const auto listening = (*gateway)->listen([](const Error&) {});
@@ -163,7 +163,7 @@ TEST_F(Gateway, TheFirstListenerThatFailsFailsThemAll) {
 
 TEST_F(Gateway, RefusesTcpBeyondLoopbackWithoutTls) {
   options().hosts = {"tcp://0.0.0.0:0"};
-  SingleCluster none(nullptr);
+  QueueEngine none(queue(), "none");
   auto gateway = GatewayService::create(options(), reactor(), none, metrics());
   ASSERT_TRUE(gateway.has_value());
   const auto listening = (*gateway)->listen([](const Error&) {});
@@ -174,7 +174,7 @@ TEST_F(Gateway, RefusesTcpBeyondLoopbackWithoutTls) {
 
 TEST_F(Gateway, NamesAGroupThatDoesNotExist) {
   options().bind.group = "no-such-group-here";
-  SingleCluster none(nullptr);
+  QueueEngine none(queue(), "none");
   auto gateway = GatewayService::create(options(), reactor(), none, metrics());
   ASSERT_TRUE(gateway.has_value());
   const auto listening = (*gateway)->listen([](const Error&) {});

@@ -99,7 +99,7 @@ TEST_F(GatewayTcp, MutualTlsLetsOnlyItsOwnClientsIn) {
 TEST_F(GatewayTcp, NamesABadCertificate) {
   options().bind.tls = true;
   options().tls = {.cert = "/nonexistent/cert.pem", .key = "/nonexistent/key.pem", .ca = ""};
-  SingleCluster none(nullptr);
+  QueueEngine none(queue(), "none");
   const auto gateway = GatewayService::create(options(), reactor(), none, metrics());
   ASSERT_FALSE(gateway.has_value());
   EXPECT_NE(gateway.error().message().find("/nonexistent/cert.pem"), std::string::npos);

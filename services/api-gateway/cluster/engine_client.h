@@ -7,7 +7,8 @@
 
 namespace flotilla::gateway {
 
-/// Reaches one engine. Thread-safe.
+/// What does jobs for the gateway: one engine, or a cluster that is one engine to its clients.
+/// Thread-safe.
 class EngineClient {
  public:
   virtual ~EngineClient() = default;

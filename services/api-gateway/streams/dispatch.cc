@@ -7,11 +7,6 @@
 namespace flotilla::gateway {
 
 void submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job, JobQueue::Callbacks callbacks) {
-  const auto engine = dispatch.cluster.engineFor(job);
-  if (!engine) {
-    callbacks.on_result(engine.error());
-    return;
-  }
   const std::string id = job.id = randomHex(16);
   dispatch.jobs_in_flight.Increment();
   callbacks.on_result = [&gauge = dispatch.jobs_in_flight,
@@ -19,9 +14,9 @@ void submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job, JobQueue::
     gauge.Decrement();
     next(std::move(result));
   };
-  (*engine)->submit(std::move(job), std::move(callbacks));
+  dispatch.cluster.submit(std::move(job), std::move(callbacks));
   // After submit: a client that is gone already must find its job.
-  exchange.onClientGone([client = *engine, id] { client->cancel(id); });
+  exchange.onClientGone([&cluster = dispatch.cluster, id] { cluster.cancel(id); });
 }
 
 }  // namespace flotilla::gateway

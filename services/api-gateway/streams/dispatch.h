@@ -2,7 +2,7 @@
 
 #include <prometheus/gauge.h>
 
-#include "api-gateway/cluster/cluster.h"
+#include "api-gateway/cluster/engine_client.h"
 #include "common/event/reactor.h"
 #include "common/http/exchange.h"
 #include "common/job/job.h"
@@ -12,7 +12,7 @@ namespace flotilla::gateway {
 /// What a request needs to become a job; lives as long as the gateway.
 struct Dispatch {
   Reactor& reactor;  // the one that owns the connections
-  Cluster& cluster;
+  EngineClient& cluster;
   prometheus::Gauge& jobs_in_flight;
 };
 

@@ -6,8 +6,6 @@
 #include <future>
 #include <utility>
 
-#include "api-gateway/cluster/queue_engine.h"
-
 namespace flotilla::gateway {
 namespace {
 
@@ -25,7 +23,7 @@ GatewayFixture::GatewayFixture()
     : folder_(makeFolder()),
       reactor_(*Reactor::create()),
       queue_(std::make_unique<MemoryQueue>(*reactor_)),
-      cluster_(std::make_unique<SingleCluster>(std::make_unique<QueueEngine>(*queue_, kEngine))),
+      cluster_(std::make_unique<QueueEngine>(*queue_, kEngine)),
       streams_(*StreamServer::listenUnix(*reactor_, folder_ + "/streams.sock")) {
   options_.hosts = {"unix://" + socketPath()};
   engine_.handleOthers(Lane::Query, [](const JobContextPtr& context) { context->complete(JobOutput{}); });

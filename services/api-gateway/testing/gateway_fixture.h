@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "api-gateway/cluster/single_cluster.h"
+#include "api-gateway/cluster/queue_engine.h"
 #include "api-gateway/gateway_service.h"
 #include "api-gateway/testing/raw_client.h"
 #include "common/event/thread_pool.h"
@@ -40,6 +40,7 @@ class GatewayFixture : public ::testing::Test {
   GatewayService& gateway() { return *gateway_; }
   Reactor& reactor() { return *reactor_; }
   StreamServer& streams() { return *streams_; }
+  JobQueue& queue() { return *queue_; }
   Metrics& metrics() { return metrics_; }
   /// Runs `fn` on the reactor's thread and waits for it.
   void onLoop(std::function<void()> fn);
@@ -65,7 +66,7 @@ class GatewayFixture : public ::testing::Test {
   ThreadPool work_{{.name = "work", .max_threads = 4}};
   JobEngine engine_{queries_, work_};
   std::unique_ptr<MemoryQueue> queue_;
-  std::unique_ptr<SingleCluster> cluster_;
+  std::unique_ptr<QueueEngine> cluster_;
   std::unique_ptr<StreamServer> streams_;
   Metrics metrics_;
   GatewayOptions options_;
