@@ -16,9 +16,9 @@
 #include "api-gateway/cluster/queue_engine.h"
 #include "api-gateway/cluster/queue_engine.h"
 #include "api-gateway/gateway_service.h"
-#include "api-gateway/process/pid_file.h"
-#include "api-gateway/process/signals.h"
-#include "api-gateway/process/systemd.h"
+#include "common/process/pid_file.h"
+#include "common/process/signals.h"
+#include "common/process/systemd.h"
 #include "cli/daemon/daemon_options.h"
 #include "cli/daemon/engine_host.h"
 #include "common/log/log.h"
@@ -83,7 +83,7 @@ class Daemon {
 
   Result<void> run() {
     FLO_TRY(prepare());
-    FLO_TRY_ASSIGN(const auto pid_file, gateway::PidFile::create(options_.pid_file));
+    FLO_TRY_ASSIGN(const auto pid_file, process::PidFile::create(options_.pid_file));
     FLO_TRY_ASSIGN(reactor_, Reactor::create());
     MemoryQueue queue(*reactor_);
     FLO_TRY_ASSIGN(const std::string engine_id, EngineHost::engineId(options_.data_root));
@@ -91,7 +91,7 @@ class Daemon {
     FLO_TRY_ASSIGN(gateway_, gateway::GatewayService::create(gatewayOptions(options_), *reactor_,
                                                              cluster, metrics_));
     FLO_TRY_ASSIGN(const auto signals,
-                   gateway::Signals::create(*reactor_, {.terminate = [this] { terminate(); },
+                   process::Signals::create(*reactor_, {.terminate = [this] { terminate(); },
                                                         .reload = reload_}));
     FLO_TRY(gateway_->listen([this](const Error& error) { fail(error); }));
     EngineHost engine({.data_root = options_.data_root,
@@ -129,7 +129,7 @@ class Daemon {
       return;
     }
     gateway_->open();
-    gateway::notifyServiceManager("READY=1");
+    process::notifyServiceManager("READY=1");
     for (const std::string& host : options_.hosts) {
       log::info("API listens", {{"host", host}});
     }
@@ -137,7 +137,7 @@ class Daemon {
 
   void terminate() {
     log::info("shutting down", {{"deadline_s", std::to_string(options_.shutdown_timeout)}});
-    gateway::notifyServiceManager("STOPPING=1");
+    process::notifyServiceManager("STOPPING=1");
     gateway_->stop([this] { reactor_->stop(); });
   }
 

@@ -110,7 +110,7 @@ class Gateway final : public GatewayService {
 };
 
 Result<void> Gateway::listen(std::function<void(Error)> on_failure) {
-  auto activated = ActivatedSockets::fromServiceManager();
+  auto activated = process::ActivatedSockets::fromServiceManager();
   for (const std::string& host : options_.hosts) {
     FLO_TRY_ASSIGN(auto bound, bindListeners(host, options_.bind, activated));
     for (auto& listener : bound) {

@@ -61,7 +61,7 @@ Result<BoundListener> assess(UniqueFd fd, std::string name, const BindOptions& o
   return listener;
 }
 
-Result<std::vector<BoundListener>> adoptActivated(std::vector<ActivatedSocket> sockets,
+Result<std::vector<BoundListener>> adoptActivated(std::vector<process::ActivatedSocket> sockets,
                                                   const BindOptions& options) {
   std::vector<BoundListener> listeners;
   for (auto& socket : sockets) {
@@ -84,7 +84,7 @@ Result<std::vector<BoundListener>> adoptActivated(std::vector<ActivatedSocket> s
 
 Result<std::vector<BoundListener>> bindListeners(const std::string& host,
                                                  const BindOptions& options,
-                                                 ActivatedSockets& activated) {
+                                                 process::ActivatedSockets& activated) {
   FLO_TRY_ASSIGN(const net::Address address,
                  net::Address::parse(host, options.tls ? kTlsPort : kPlainPort));
   if (address.kind == net::Address::Kind::Inherited) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "api-gateway/http/origin_guard.h"
-#include "api-gateway/process/systemd.h"
+#include "common/process/systemd.h"
 #include "common/error/result.h"
 #include "common/os/unique_fd.h"
 
@@ -35,6 +35,6 @@ struct BindOptions {
 /// without TLS is refused unless insecure_tcp.
 /// Errors: InvalidArgument; Conflict (in use); NotFound (group, no activated sockets); Internal.
 Result<std::vector<BoundListener>> bindListeners(const std::string& host, const BindOptions& options,
-                                                 ActivatedSockets& activated);
+                                                 process::ActivatedSockets& activated);
 
 }  // namespace flotilla::gateway

@@ -1,4 +1,4 @@
-#include "api-gateway/process/systemd.h"
+#include "common/process/systemd.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-namespace flotilla::gateway {
+namespace flotilla::process {
 namespace {
 
 struct NamesDeleter {
@@ -48,4 +48,4 @@ std::vector<ActivatedSocket> ActivatedSockets::take(std::string_view name) {
 
 void notifyServiceManager(const std::string& state) { (void)::sd_notify(0, state.c_str()); }
 
-}  // namespace flotilla::gateway
+}  // namespace flotilla::process

@@ -1,4 +1,4 @@
-#include "api-gateway/process/pid_file.h"
+#include "common/process/pid_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-namespace flotilla::gateway {
+namespace flotilla::process {
 namespace {
 
 std::string readPid(int fd) {
@@ -56,4 +56,4 @@ PidFile::~PidFile() {
   }
 }
 
-}  // namespace flotilla::gateway
+}  // namespace flotilla::process

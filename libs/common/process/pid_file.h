@@ -5,7 +5,7 @@
 #include "common/error/result.h"
 #include "common/os/unique_fd.h"
 
-namespace flotilla::gateway {
+namespace flotilla::process {
 
 /// The daemon's pid file. Whoever lives holds a lock on it, so a file left by a crash never blocks a
 /// start, whatever process has that pid today. Removed by the destructor.
@@ -25,4 +25,4 @@ class PidFile {
   UniqueFd fd_;
 };
 
-}  // namespace flotilla::gateway
+}  // namespace flotilla::process

@@ -6,7 +6,7 @@
 #include "common/error/result.h"
 #include "common/event/reactor.h"
 
-namespace flotilla::gateway {
+namespace flotilla::process {
 
 struct SignalHandlers {
   std::function<void()> terminate;  // the first INT or TERM
@@ -23,4 +23,4 @@ class Signals {
   virtual ~Signals() = default;
 };
 
-}  // namespace flotilla::gateway
+}  // namespace flotilla::process

@@ -1,4 +1,4 @@
-#include "api-gateway/process/pid_file.h"
+#include "common/process/pid_file.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-namespace flotilla::gateway {
+namespace flotilla::process {
 namespace {
 
 class PidFileTest : public ::testing::Test {
@@ -61,4 +61,4 @@ TEST_F(PidFileTest, NamesAPathItCannotWrite) {
 }
 
 }  // namespace
-}  // namespace flotilla::gateway
+}  // namespace flotilla::process

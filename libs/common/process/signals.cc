@@ -1,4 +1,4 @@
-#include "api-gateway/process/signals.h"
+#include "common/process/signals.h"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -14,7 +14,7 @@
 #include "common/log/log.h"
 #include "common/os/unique_fd.h"
 
-namespace flotilla::gateway {
+namespace flotilla::process {
 namespace {
 
 constexpr int kLeaveAtOnce = 3;
@@ -109,4 +109,4 @@ Result<std::unique_ptr<Signals>> Signals::create(Reactor& reactor, SignalHandler
   return std::unique_ptr<Signals>(std::move(watch));
 }
 
-}  // namespace flotilla::gateway
+}  // namespace flotilla::process

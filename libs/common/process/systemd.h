@@ -6,7 +6,7 @@
 
 #include "common/os/unique_fd.h"
 
-namespace flotilla::gateway {
+namespace flotilla::process {
 
 /// A socket handed over by the service manager (sd_listen_fds).
 struct ActivatedSocket {
@@ -30,4 +30,4 @@ class ActivatedSockets {
 /// Tells the service manager ("READY=1", "STOPPING=1", "STATUS=..."). Without one nothing happens.
 void notifyServiceManager(const std::string& state);
 
-}  // namespace flotilla::gateway
+}  // namespace flotilla::process

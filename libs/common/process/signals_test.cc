@@ -1,4 +1,4 @@
-#include "api-gateway/process/signals.h"
+#include "common/process/signals.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -7,7 +7,7 @@
 #include <chrono>
 #include <csignal>
 
-namespace flotilla::gateway {
+namespace flotilla::process {
 namespace {
 
 using std::chrono::seconds;
@@ -66,4 +66,4 @@ TEST(SignalsDeathTest, TheThirdLeavesAtOnceWithoutALoop) {
 }
 
 }  // namespace
-}  // namespace flotilla::gateway
+}  // namespace flotilla::process
