@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -199,6 +200,18 @@ Result<UniqueFd> listenOn(const Address& address, const ListenOptions& options) 
 
 Result<UniqueFd> startConnect(const Address& address) {
   return beginConnect(address, Names::LiteralsOnly);
+}
+
+Result<Address> resolveBlocking(const Address& address) {
+  auto list = resolve(address, Names::Resolve);
+  if (!list) {
+    return std::move(list).error().as(ErrorKind::Unavailable);
+  }
+  sockaddr_storage storage{};
+  std::memcpy(&storage, (*list)->ai_addr, std::min<std::size_t>((*list)->ai_addrlen, sizeof storage));
+  Address literal{.kind = Address::Kind::Tcp};
+  literal.host = ipName(storage, literal.port);
+  return literal;
 }
 
 int connectError(int fd) {

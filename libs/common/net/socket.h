@@ -28,6 +28,9 @@ Result<UniqueFd> listenOn(const Address& address, const ListenOptions& options =
 /// Errors: InvalidArgument, Unavailable naming the address. sysErrno() is EAGAIN when a unix
 /// listener's queue is full: try again a little later.
 Result<UniqueFd> startConnect(const Address& address);
+/// `address` with its host name, if it has one, replaced by its first IP literal. Blocks while the
+/// name resolves: for threads that may. Errors: Unavailable naming the address.
+Result<Address> resolveBlocking(const Address& address);
 /// The outcome of a connection that was under way: 0 or an errno.
 int connectError(int fd);
 
