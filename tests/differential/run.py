@@ -17,6 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from transcript import entry, load_case, split_entries
 
@@ -41,7 +43,8 @@ class Target:
         os.symlink(os.path.realpath(cli), link)
         self.environment = {**os.environ, **environment, "PATH": wrapper + ":" + os.environ["PATH"],
                             "DOCKER_HOST": host, "DOCKER_CONFIG": os.path.join(workdir, "config"), "LC_ALL": "C.UTF-8",
-                            "DOCKER_CLI_HINTS": "false", "W": workdir}
+                            "DOCKER_CLI_HINTS": "false", "W": workdir,
+                            "B": workdir.replace("flodiff-", "flodiff-bind-")}  # a folder where the daemon is
 
     def run(self, command, timeout=STEP_TIMEOUT):
         try:
@@ -72,7 +75,7 @@ def answers_major(major):
 
 def run_case(target, path):
     target.clean()
-    text = ""
+    begun, text = time.monotonic(), ""
     for step in load_case(path):
         result = target.run(step.command)
         if step.recorded:
@@ -80,7 +83,7 @@ def run_case(target, path):
         elif result.returncode != 0:
             text += "preparation failed: %s\n%s[exit %d]\n" % (step.command, result.stderr, result.returncode)
     target.clean()
-    return text
+    return text, time.monotonic() - begun
 
 
 def answer_path(name, major):
@@ -165,43 +168,61 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def run_both(pool, target, reference, path):
+    """What the case prints on each of two daemons, run side by side, and the seconds of the first."""
+    expected = pool.submit(run_case, reference, path)
+    text, seconds = run_case(target, path)
+    return expected.result()[0], text, seconds
+
+
+def keep(folder, name, text):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name + ".txt"), "w", encoding="utf-8") as out:
+        out.write(text)
+
+
+def run_cases(options, target, reference, major):
+    """Runs and compares (or records) the chosen cases; how many steps differ."""
+    known = load_known(options.known)
+    failures = 0
+    with ThreadPoolExecutor(1) as pool:
+        for name, path in chosen_cases(options.cases):
+            if reference:
+                expected, text, seconds = run_both(pool, target, reference, path)
+            else:
+                text, seconds = run_case(target, path)
+            if options.keep:
+                keep(options.keep, name, text)
+            if options.record:
+                record(name, major, text)
+                continue
+            if not reference:
+                with open(answer_path(name, major), encoding="utf-8") as recorded:
+                    expected = recorded.read()
+            differing = compare(name, expected, text, known)
+            failures += differing
+            if not differing:
+                print("same      %-10s %5.1f s" % (name, seconds))
+    return failures
+
+
 def main():
     options = parse_arguments()
     cli = shutil.which(options.cli)
     major = answers_major(cli_major(cli))
     prefix = ["nsenter", "--net=/run/netns/" + options.netns] if options.netns else []
     tls = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": options.tls} if options.tls else {}
-    known = load_known(options.known)
-    failures = 0
     with tempfile.TemporaryDirectory(prefix="flodiff-") as work, tempfile.TemporaryDirectory(prefix="flodiff-") as work2:
         target = Target(cli, options.host, prefix, tls, work)
-        prepare_image(target)
-        reference = None
+        targets = [target]
         if options.reference:
-            reference = Target(cli, options.reference, [], {}, work2)
-            prepare_image(reference)
-        for name, path in chosen_cases(options.cases):
-            text = run_case(target, path)
-            if options.keep:
-                os.makedirs(options.keep, exist_ok=True)
-                with open(os.path.join(options.keep, name + ".txt"), "w", encoding="utf-8") as out:
-                    out.write(text)
-            if options.record:
-                record(name, major, text)
-                continue
-            if reference:
-                expected = run_case(reference, path)
-            else:
-                with open(answer_path(name, major), encoding="utf-8") as recorded:
-                    expected = recorded.read()
-            differing = compare(name, expected, text, known)
-            failures += differing
-            if not differing:
-                print("same      %s" % name)
-        target.run("docker rmi flodiff/base:1")
-        if reference:
-            reference.run("docker rmi flodiff/base:1")
-    print("%d differing step(s) with CLI %s over %s" % (failures, cli, options.host.split(":")[0]))
+            targets.append(Target(cli, options.reference, [], {}, work2))
+        for one in targets:
+            prepare_image(one)
+        failures = run_cases(options, target, targets[1] if options.reference else None, major)
+        for one in targets:
+            one.run("docker rmi flodiff/base:1")
+    print("%d differing step(s) with CLI %s over %s" % (failures, cli, options.host.split(":")[0] + (" with TLS" if options.tls else "")))
     sys.exit(1 if failures else 0)
 
 

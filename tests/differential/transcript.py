@@ -27,6 +27,7 @@ RULES = [
     (re.compile(r'"OomKillDisable": (false|null)'), '"OomKillDisable": <unset>'),
     (re.compile(r"execDuration=\d+"), "execDuration=<n>"),
     (re.compile(r"unix:///\S+\.sock"), "<endpoint>"),
+    (re.compile(r"/tmp/flodiff-bind-\w+"), "<bind>"),
     (re.compile(r"tcp://[\d.]+:\d+"), "<endpoint>"),
     # Column widths follow the contents that were replaced above.
     (re.compile(r"(?<=\S)[ \t]{2,}"), "  "),

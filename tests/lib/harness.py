@@ -1,5 +1,6 @@
 """A daemon of its own for a test, in a network namespace and folders of its own, and plain calls of its API."""
 import http.client
+import itertools
 import json
 import os
 import shutil
@@ -51,12 +52,11 @@ class ApiError(Exception):
 class Daemon:
     """`flotilla daemon` under test. Use as a context manager: its end removes everything it made."""
 
-    count = 0
+    numbers = itertools.count(1)
 
     def __init__(self, hosts=(), options=()):
-        Daemon.count += 1
         self.folder = tempfile.mkdtemp(prefix="fl-", dir="/tmp")
-        self.netns = "flo-test-%d-%d" % (os.getpid(), Daemon.count)
+        self.netns = "flo-test-%d-%d" % (os.getpid(), next(Daemon.numbers))
         self.socket = os.path.join(self.folder, "flotilla.sock")
         self.host = "unix://" + self.socket
         self.root = os.path.join(self.folder, "root")
