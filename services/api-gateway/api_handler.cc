@@ -44,7 +44,8 @@ ApiHandler::ApiHandler(const Options& options, Reactor& reactor, EngineClient& c
       dispatch_{.reactor = reactor,
                 .cluster = cluster,
                 .jobs_in_flight =
-                    metrics.gauge("flotilla_jobs_in_flight", "Jobs submitted and not yet completed.")},
+                    metrics.gauge("flotilla_jobs_in_flight", "Jobs submitted and not yet completed."),
+                .stream_tls = options.stream_tls},
       gate_(reactor, options.gate),
       routes_(allRoutes()),
       router_(routerTable(routes_)) {}

@@ -17,6 +17,7 @@
 #include "common/http/exchange.h"
 #include "common/http/router.h"
 #include "common/metrics/metrics.h"
+#include "common/net/tls_context.h"
 
 namespace flotilla::gateway {
 
@@ -27,6 +28,7 @@ class ApiHandler {
   struct Options {
     std::string cors_origin = {};  // --api-cors-header
     ActivationGate::Options gate = {};
+    net::TlsContextPtr stream_tls = nullptr;  // client context for streams of other hosts
   };
 
   ApiHandler(const Options& options, Reactor& reactor, EngineClient& cluster, Metrics& metrics);

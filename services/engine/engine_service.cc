@@ -20,6 +20,7 @@
 #include "engine/jobs/container_jobs.h"
 #include "engine/jobs/event_jobs.h"
 #include "engine/jobs/exec_jobs.h"
+#include "engine/jobs/exported_streams.h"
 #include "engine/jobs/image_jobs.h"
 #include "engine/jobs/network_jobs.h"
 #include "engine/jobs/system_jobs.h"
@@ -104,6 +105,7 @@ struct EngineService::Parts {
   std::unique_ptr<VolumeStore> volumes;
   std::unique_ptr<ShimRuntime> runtime;
   std::unique_ptr<StreamServer> streams;
+  std::unique_ptr<StreamExporter> exporter;  // null: gateways are on this host
   std::unique_ptr<LogWatch> log_watch;
   std::unique_ptr<ContainerView> view;
   // The lifecycle's continuations run on `work`, which joins before the lifecycle goes: see ~.
@@ -208,6 +210,9 @@ Result<void> EngineService::Parts::wireLifecycle() {
 Result<void> EngineService::Parts::wireJobs() {
   FLO_TRY_ASSIGN(streams, StreamServer::listenUnix(
                               reactor, paths.streams() + "/" + std::to_string(::getpid()) + ".sock"));
+  if (options.stream_export) {
+    FLO_TRY_ASSIGN(exporter, StreamExporter::listen(reactor, *options.stream_export));
+  }
   FLO_TRY_ASSIGN(log_watch, LogWatch::create(reactor));
   view = std::make_unique<ContainerView>(paths, *images);
   jobs = std::make_unique<JobEngine>(*queries, *work);
@@ -284,7 +289,9 @@ Result<void> EngineService::start() {
   parts_->reactor.post([parts = parts_.get()] { parts->keepHouse(); });
   FLO_TRY_ASSIGN(parts_->subscription,
                  parts_->queue.serve({parts_->id}, [parts = parts_.get()](JobContextPtr context) {
-                   parts->jobs->run(std::move(context));
+                   parts->jobs->run(parts->exporter
+                                        ? exportStreams(std::move(context), *parts->exporter)
+                                        : std::move(context));
                  }));
   return {};
 }
@@ -292,5 +299,9 @@ Result<void> EngineService::start() {
 void EngineService::stop() { parts_->subscription.reset(); }
 
 const std::string& EngineService::id() const { return parts_->id; }
+
+std::string EngineService::streamAddress() const {
+  return parts_->exporter ? parts_->exporter->address() : "";
+}
 
 }  // namespace flotilla::engine

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/event/reactor.h"
 #include "common/queue/job_queue.h"
+#include "common/stream/stream_exporter.h"
 
 namespace flotilla::engine {
 
@@ -22,6 +24,8 @@ struct EngineOptions {
   std::string program_dir;            // of flotilla-shim and flotilla-unpack, "" = this program's
   std::size_t query_threads = 4;
   std::size_t work_threads = 32;
+  /// For gateways on other hosts: every stream is handed out through this TLS port.
+  std::optional<StreamExporter::Options> stream_export = {};
 };
 
 /// One worker of an engine: opens its state, makes it agree with the host and serves jobs. Only this
@@ -47,6 +51,8 @@ class EngineService {
   void stop();
 
   [[nodiscard]] const std::string& id() const;
+  /// "host:port" of the port for streams, "" without options.stream_export.
+  [[nodiscard]] std::string streamAddress() const;
 
  private:
   struct Parts;

@@ -6,6 +6,7 @@
 #include "common/event/reactor.h"
 #include "common/http/exchange.h"
 #include "common/job/job.h"
+#include "common/net/tls_context.h"
 
 namespace flotilla::gateway {
 
@@ -14,6 +15,7 @@ struct Dispatch {
   Reactor& reactor;  // the one that owns the connections
   EngineClient& cluster;
   prometheus::Gauge& jobs_in_flight;
+  net::TlsContextPtr stream_tls = nullptr;  // how streams of other hosts are reached
 };
 
 /// Sends `job` for `exchange` and cancels it when the client leaves. Callbacks as JobQueue's: on any

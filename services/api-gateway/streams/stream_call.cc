@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kConnectTimeout{10};
 class StreamCall : public std::enable_shared_from_this<StreamCall> {
  public:
   StreamCall(Dispatch& dispatch, http::ExchangePtr exchange)
-      : reactor_(dispatch.reactor), exchange_(std::move(exchange)) {}
+      : reactor_(dispatch.reactor), tls_(dispatch.stream_tls), exchange_(std::move(exchange)) {}
   virtual ~StreamCall() = default;
   StreamCall(const StreamCall&) = delete;
   StreamCall& operator=(const StreamCall&) = delete;
@@ -61,7 +61,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
     }
     connecting_ = true;
     const StreamEndpoint endpoint = *message.stream;
-    connectStream(reactor_, endpoint, {.timeout = kConnectTimeout},
+    connectStream(reactor_, endpoint, {.timeout = kConnectTimeout, .tls = tls_},
                   [self = shared_from_this(), message = std::move(message)](
                       Result<net::StreamPtr> stream) { self->onConnect(message, std::move(stream)); });
   }
@@ -94,6 +94,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   }
 
   Reactor& reactor_;
+  const net::TlsContextPtr tls_;
   const http::ExchangePtr exchange_;
   bool connecting_ = false;
   std::optional<JobResult> result_;
