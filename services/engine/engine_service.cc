@@ -30,6 +30,7 @@
 #include "engine/lifecycle/shim_runtime.h"
 #include "engine/logs/log_watch.h"
 #include "engine/runtime/host_facts.h"
+#include "engine/stats/stats_jobs.h"
 #include "engine/store/container_store.h"
 #include "engine/store/schema.h"
 
@@ -221,6 +222,7 @@ Result<void> EngineService::Parts::wireJobs() {
   addContainerQueries(*jobs, container_parts);
   addExecJobs(*jobs, container_parts);
   addEventJobs(*jobs, *events, *streams, reactor, systemNow);
+  addStatsJobs(*jobs, {*catalog, *streams, reactor, *queries, {.unified = hasUnifiedCgroups()}});
   addImageJobs(*jobs, *images, *streams, *bulk);
   addNetworkJobs(*jobs, *networks);
   addVolumeJobs(*jobs, *volumes, [this](const std::string& volume) { return usersOfVolume(volume); });

@@ -196,7 +196,7 @@ Result<LaunchRequest> Launcher::request(const ContainerRecord& record) {
   out.journal = parts_.paths.journal(record.id);
   out.runtime = parts_.facts.runtime_path;
   out.runtime_root = parts_.paths.runtimeRoot();
-  out.cgroup_path = "/flotilla/" + record.id;
+  out.cgroup_path = cgroupPath(record.id);
   out.overlay.link_dir = parts_.images.linkDir();
   FLO_TRY_ASSIGN(out.overlay.lower, parts_.images.lowerDirs(spec.chain_ids));
   out.overlay.upper = base + "/upper";

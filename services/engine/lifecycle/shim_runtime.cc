@@ -178,7 +178,7 @@ bool ShimRuntime::cleanUp(const std::string& id) {
   if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return false;
   }
-  const bool gone = removeCgroup("/flotilla/" + id);
+  const bool gone = removeCgroup(cgroupPath(id));
   std::error_code ignored;
   fs::remove_all(paths_.runtimeRoot() + "/" + id, ignored);
   fs::remove_all(run_dir, ignored);

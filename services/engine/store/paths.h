@@ -55,4 +55,7 @@ class Paths {
   std::string root_, run_;
 };
 
+/// The container's cgroup, below each hierarchy's mount point.
+inline std::string cgroupPath(const std::string& id) { return "/flotilla/" + id; }
+
 }  // namespace flotilla::engine
