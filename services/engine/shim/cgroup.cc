@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -117,27 +118,31 @@ Cgroup::Cgroup(const std::string& path) : unified_(isUnified()) {
     return;
   }
   if (unified_) {
-    directories_.push_back(kRoot + path);
+    directories_.push_back(path.substr(1));
     return;
   }
   for (const std::string& name : subdirectories(kRoot)) {
     // The hybrid layout's `unified` is hidden from the runtime, which so has nothing there.
-    const std::string mount = std::string(kRoot) + "/" + name;
-    if (hasType(mount, CGROUP_SUPER_MAGIC)) {
-      directories_.push_back(mount + path);
+    if (hasType(std::string(kRoot) + "/" + name, CGROUP_SUPER_MAGIC)) {
+      directories_.push_back(name + path);
     }
   }
 }
 
+std::string Cgroup::absolute(const std::string& directory) const {
+  const std::string root =
+      original_ ? "/proc/self/fd/" + std::to_string(original_.get()) : std::string(kRoot);
+  return root + "/" + directory;
+}
+
 std::string Cgroup::hierarchy(const std::string& controller) const {
   if (directories_.empty() || unified_) {
-    return directories_.empty() ? std::string() : directories_.front();
+    return directories_.empty() ? std::string() : absolute(directories_.front());
   }
   for (const std::string& directory : directories_) {
-    const std::size_t begin = std::string_view(kRoot).size() + 1;
-    const std::string name = directory.substr(begin, directory.find('/', begin) - begin);
+    const std::string name = directory.substr(0, directory.find('/'));
     if (("," + name + ",").find("," + controller + ",") != std::string::npos) {
-      return directory;
+      return absolute(directory);
     }
   }
   return {};
@@ -156,7 +161,7 @@ std::vector<int> Cgroup::pids() const {
 }
 
 void Cgroup::killAll() const {
-  if (directories_.empty() || (unified_ && writeText(directories_.front() + "/cgroup.kill", "1"))) {
+  if (directories_.empty() || (unified_ && writeText(hierarchy({}) + "/cgroup.kill", "1"))) {
     return;
   }
   // What forks between the reading and the killing is found in the next round.
@@ -207,9 +212,59 @@ Result<void> Cgroup::freeze(bool wanted) const {
 bool Cgroup::remove() const {
   bool gone = true;
   for (const std::string& directory : directories_) {
-    gone = removeTree(directory) && gone;
+    gone = removeTree(absolute(directory)) && gone;
   }
   return gone;
+}
+
+Result<CgroupEntrance> Cgroup::entrance() const {
+  CgroupEntrance out;
+  for (const std::string& directory : directories_) {
+    const std::string path = absolute(directory) + (unified_ ? "" : "/tasks");
+    UniqueFd fd(::open(path.c_str(), (unified_ ? O_RDONLY | O_DIRECTORY : O_WRONLY) | O_CLOEXEC));
+    if (!fd) {
+      return sysError("open " + path, errno);
+    }
+    if (unified_) {
+      out.unified = std::move(fd);
+    } else {
+      out.tasks.push_back(std::move(fd));
+    }
+  }
+  if (directories_.empty()) {
+    return Error{ErrorKind::Internal, "the container has no cgroup"};
+  }
+  return out;
+}
+
+Result<void> Cgroup::hideMembers() {
+  if (original_) {
+    return {};
+  }
+  UniqueFd original(::open(kRoot, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd copy(
+      ::open_tree(AT_FDCWD, kRoot, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
+  if (!original || !copy ||
+      ::move_mount(copy.get(), "", AT_FDCWD, kRoot, MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+    return sysError("mount a copy of " + std::string(kRoot), errno);
+  }
+  original_ = std::move(original);
+  for (const std::string& directory : directories_) {
+    const std::string path = std::string(kRoot) + "/" + directory + "/cgroup.procs";
+    if (::mount("/dev/null", path.c_str(), nullptr, MS_BIND, nullptr) != 0) {
+      Error error = sysError("cover " + path, errno);
+      showMembers();
+      return error;
+    }
+  }
+  return {};
+}
+
+void Cgroup::showMembers() {
+  if (original_) {
+    ::umount2(kRoot, MNT_DETACH);
+    original_.reset();
+  }
 }
 
 void leaveCgroup() {
@@ -232,7 +287,9 @@ void leaveCgroup() {
     if (name.empty() && !unified) {
       name = "unified";
     }
-    writeText(std::string(kRoot) + (name.empty() ? "" : "/" + name) + "/cgroup.procs", "0");
+    // One thread moving itself is not waited for by the kernel; only v1 has a file for that.
+    const char* file = unified || name == "unified" ? "/cgroup.procs" : "/tasks";
+    writeText(std::string(kRoot) + (name.empty() ? "" : "/" + name) + file, "0");
   }
 }
 

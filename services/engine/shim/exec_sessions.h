@@ -30,7 +30,7 @@ class ExecSessions {
     Children& children;
     JournalWriter& journal;
     StreamDoor& door;
-    const Runtime& runtime;
+    Runtime& runtime;
     const LaunchSpec& spec;
   };
   explicit ExecSessions(Parts parts) : parts_(parts) {}

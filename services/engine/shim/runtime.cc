@@ -1,17 +1,16 @@
 #include "engine/shim/runtime.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
-
-#include "common/os/unique_fd.h"
+#include <utility>
 
 namespace flotilla::engine::shim {
 namespace {
@@ -31,6 +30,21 @@ std::string takeFile(const std::string& path) {
   return text;
 }
 
+std::string_view fileName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+/// `path` in a read-only mount of its own that no path leads to. Nothing when the kernel refuses.
+/// A container that gets hold of the running crun must not be able to change the file; crun makes
+/// sure by such a mount of itself, into which it starts a second time, unless it finds itself in one.
+UniqueFd openReadOnly(const std::string& path) {
+  UniqueFd tree(::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  if (tree && ::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0) {
+    tree.reset();
+  }
+  return tree;
+}
+
 std::string workingDirectory() {
   std::array<char, 4096> buffer;
   return ::getcwd(buffer.data(), buffer.size()) == nullptr ? std::string(".") : buffer.data();
@@ -38,7 +52,11 @@ std::string workingDirectory() {
 
 }  // namespace
 
-Runtime::Runtime(const LaunchSpec& spec) : spec_(spec), directory_(workingDirectory()) {}
+Runtime::Runtime(const LaunchSpec& spec, Cgroup& cgroup)
+    : spec_(spec),
+      cgroup_(cgroup),
+      directory_(workingDirectory()),
+      is_crun_(fileName(spec.runtime).starts_with("crun")) {}
 
 std::string Runtime::file(const std::string& name, const char* suffix) const {
   return directory_ + "/" + name + suffix;
@@ -49,7 +67,7 @@ std::vector<std::string> Runtime::base(const std::string& name) const {
           "--log-format", "json"};
 }
 
-Result<pid_t> Runtime::run(const StdioFds& stdio, const std::string& console) const {
+Result<pid_t> Runtime::run(const StdioFds& stdio, const std::string& console) {
   std::vector<std::string> arguments = base("run");
   for (const char* word : {"run", "--detach", "--bundle"}) {
     arguments.emplace_back(word);
@@ -62,11 +80,12 @@ Result<pid_t> Runtime::run(const StdioFds& stdio, const std::string& console) co
     arguments.push_back(console);
   }
   arguments.push_back(spec_.container_id);
-  return spawn(arguments, stdio);
+  cgroup_.showMembers();
+  return spawn(request(std::move(arguments), stdio));
 }
 
 Result<pid_t> Runtime::exec(const std::string& name, const std::string& process_file,
-                            const StdioFds& stdio, const std::string& console) const {
+                            const StdioFds& stdio, const std::string& console) {
   std::vector<std::string> arguments = base(name);
   for (const char* word : {"exec", "--detach", "--process"}) {
     arguments.emplace_back(word);
@@ -79,42 +98,42 @@ Result<pid_t> Runtime::exec(const std::string& name, const std::string& process_
     arguments.push_back(console);
   }
   arguments.push_back(spec_.container_id);
-  return spawn(arguments, stdio);
+  return spawnInside(request(std::move(arguments), stdio));
 }
 
-Result<pid_t> Runtime::spawn(const std::vector<std::string>& arguments,
-                             const StdioFds& stdio) const {
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, stdio.in, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, stdio.out, 1);
-  ::posix_spawn_file_actions_adddup2(&actions, stdio.err, 2);
-  if (spec_.has_netns) {
-    // config.json names it /proc/self/fd/4; the runtime keeps it from the container.
-    ::posix_spawn_file_actions_adddup2(&actions, kNetnsFd, kNetnsFd);
+SpawnRequest Runtime::request(std::vector<std::string> arguments, const StdioFds& stdio) {
+  SpawnRequest out;
+  out.arguments = std::move(arguments);
+  out.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+  out.stdio = stdio;
+  // config.json names it /proc/self/fd/4; the runtime keeps it from the container.
+  out.inherit = spec_.has_netns ? kNetnsFd : -1;
+  if (is_crun_) {
+    if (!program_) {
+      program_ = openReadOnly(spec_.runtime);
+    }
+    if (program_) {
+      out.program = program_.get();
+      out.environment.emplace_back("_LIBCONTAINER_CLONED_BINARY=1");
+    }
   }
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) {
-    argv.push_back(const_cast<char*>(argument.c_str()));
+  return out;
+}
+
+/// crun moves the new process into the cgroup, which takes longer than all the rest of an exec. So
+/// crun itself is born there, and its own attempt leads nowhere.
+Result<pid_t> Runtime::spawnInside(SpawnRequest request) {
+  const auto entrance = cgroup_.entrance();
+  if (is_crun_ && entrance && cgroup_.hideMembers()) {
+    request.entrance = &*entrance;
+    if (auto pid = spawn(request)) {
+      return pid;
+    }
+    // A cgroup of v2 with processes in cgroups below it takes none itself: crun knows where else.
+    cgroup_.showMembers();
+    request.entrance = nullptr;
   }
-  argv.push_back(nullptr);
-  std::string path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  std::array<char*, 2> environment{path.data(), nullptr};
-  pid_t pid = -1;
-  const int err = ::posix_spawn(&pid, spec_.runtime.c_str(), &actions, &attributes, argv.data(),
-                                environment.data());
-  ::posix_spawnattr_destroy(&attributes);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (err != 0) {
-    return sysError("start the container runtime " + spec_.runtime, err);
-  }
-  return pid;
+  return spawn(request);
 }
 
 Runtime::Outcome Runtime::takeOutcome(const std::string& name) const {

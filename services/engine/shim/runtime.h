@@ -6,28 +6,25 @@
 #include <vector>
 
 #include "common/error/result.h"
+#include "common/os/unique_fd.h"
+#include "engine/shim/cgroup.h"
 #include "engine/shim/protocol.h"
+#include "engine/shim/spawn.h"
 
 namespace flotilla::engine::shim {
-
-/// The process's descriptors 0, 1, 2.
-struct StdioFds {
-  int in = -1;
-  int out = -1;
-  int err = -1;
-};
 
 /// Starts the OCI runtime (crun, or runc with the same verbs). The runtime ends once the process
 /// runs; that process then is a child of this one, a subreaper.
 class Runtime {
  public:
-  explicit Runtime(const LaunchSpec& spec);
+  /// Both outlive this.
+  Runtime(const LaunchSpec& spec, Cgroup& cgroup);
 
   /// `console` is the path of a listening socket for a tty, "" without. Errors: Internal when the
   /// runtime's program cannot be executed. The pid returned is the runtime's own.
-  Result<pid_t> run(const StdioFds& stdio, const std::string& console) const;
+  Result<pid_t> run(const StdioFds& stdio, const std::string& console);
   Result<pid_t> exec(const std::string& name, const std::string& process_file,
-                     const StdioFds& stdio, const std::string& console) const;
+                     const StdioFds& stdio, const std::string& console);
 
   /// What the runtime left under `name` ("run", or the name given to exec): pid (0 when none) and
   /// log. Removes the files.
@@ -42,11 +39,15 @@ class Runtime {
 
  private:
   [[nodiscard]] std::string file(const std::string& name, const char* suffix) const;
-  Result<pid_t> spawn(const std::vector<std::string>& arguments, const StdioFds& stdio) const;
   [[nodiscard]] std::vector<std::string> base(const std::string& name) const;
+  [[nodiscard]] SpawnRequest request(std::vector<std::string> arguments, const StdioFds& stdio);
+  Result<pid_t> spawnInside(SpawnRequest request);
 
   const LaunchSpec& spec_;
+  Cgroup& cgroup_;
   std::string directory_;  // the run directory, absolute
+  bool is_crun_;
+  UniqueFd program_;  // the runtime's file, where it cannot be written to
 };
 
 }  // namespace flotilla::engine::shim

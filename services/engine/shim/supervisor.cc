@@ -38,8 +38,8 @@ Supervisor::Supervisor(EventLoop& loop, LaunchSpec spec, JournalWriter journal)
       spec_(std::move(spec)),
       journal_(std::move(journal)),
       children_(loop),
-      runtime_(spec_),
-      cgroup_(spec_.cgroup_path) {}
+      cgroup_(spec_.cgroup_path),
+      runtime_(spec_, cgroup_) {}
 
 Supervisor::~Supervisor() = default;
 

@@ -66,8 +66,8 @@ class Supervisor {
   LaunchSpec spec_;
   JournalWriter journal_;
   Children children_;
-  Runtime runtime_;
   Cgroup cgroup_;
+  Runtime runtime_;
   RestartRule restart_;
   std::unique_ptr<LogWriter> log_;
   std::shared_ptr<ProcessIo> io_;

@@ -1,7 +1,10 @@
 // A container from launch to end, without and with clients attached.
+#include <gmock/gmock.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 
+#include <sstream>
 #include <thread>
 
 #include "tests/integration/shim/shim_fixture.h"
@@ -77,6 +80,64 @@ TEST_F(ShimTest, ExecRunsBesideTheContainer) {
   const JournalLine line = waitFor(What::ExecExit);
   EXPECT_EQ(line.exit_code, 42);
   EXPECT_EQ(line.exec_id, "exec1");
+}
+
+/// The lines of /proc/PID/cgroup that name the container, e.g. "8:pids:/flotilla/x".
+std::vector<std::string> membership(const std::string& text, const std::string& cgroup) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    if (line.ends_with(":" + cgroup)) {
+      lines.push_back(line);
+    }
+  }
+  return lines;
+}
+
+TEST_F(ShimTest, ExecIsAMemberOfEveryCgroupOfTheContainer) {
+  makeBundle({"sleep", "100"});
+  launch();
+  const int pid = go();
+  const auto wanted = membership(readWhole("/proc/" + std::to_string(pid) + "/cgroup"), cgroup_);
+  ASSERT_FALSE(wanted.empty());
+  for (int round = 0; round < 2; ++round) {
+    // Its own cgroup namespace shows the container's as the root: read from outside.
+    const std::string id = "held" + std::to_string(round);
+    const auto endpoint =
+        client().execStart({.exec_id = id, .process_file = writeExec({"cat"}), .stdin_open = true});
+    ASSERT_TRUE(endpoint);
+    StreamClient stream(*endpoint);
+    int exec_pid = 0;
+    ASSERT_TRUE(eventually([&] {
+      const auto state = client().execState(id);
+      exec_pid = state ? state->pid : 0;
+      return exec_pid != 0;
+    }));
+    EXPECT_EQ(membership(readWhole("/proc/" + std::to_string(exec_pid) + "/cgroup"), cgroup_), wanted);
+    const auto pids = client().pids();
+    ASSERT_TRUE(pids);
+    EXPECT_THAT(*pids, ::testing::IsSupersetOf({pid, exec_pid}));
+    stream.halfClose();
+    stream.readAll();
+  }
+}
+
+TEST_F(ShimTest, ARestartAfterAnExecIsInTheCgroupAgain) {
+  spec_.restart = {.name = "always"};
+  makeBundle({"sleep", "100"});
+  launch();
+  const int first = go();
+  EXPECT_EQ(exec({"true"}).second, 0);
+  const auto wanted = membership(readWhole("/proc/" + std::to_string(first) + "/cgroup"), cgroup_);
+  ASSERT_TRUE(client().signal(SIGKILL));
+  const JournalLine again = waitFor(What::Start, std::chrono::seconds(15), 2);
+  EXPECT_NE(again.pid, first);
+  EXPECT_EQ(membership(readWhole("/proc/" + std::to_string(again.pid) + "/cgroup"), cgroup_), wanted);
+  EXPECT_EQ(exec({"true"}).second, 0);
+  EXPECT_TRUE(client().stopping(true));
+  EXPECT_TRUE(client().signal(SIGKILL));
+  waitGone();
+  EXPECT_EQ(cgroupLeftovers(cgroup_), std::vector<std::string>{});
 }
 
 TEST_F(ShimTest, EndOfACreatedContainer) {
