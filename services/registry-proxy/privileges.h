@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "common/error/result.h"
+
+namespace flotilla::registry {
+
+/// Makes `folder` if need be, hands it to `user`, enters it and becomes that user for good, without
+/// capabilities and without ways to get any. Not as root: only makes and enters the folder. Single
+/// thread, before anything from the network is read. Errors: Internal, NotFound (the user).
+Result<void> enterAsUser(const std::string& folder, const std::string& user);
+
+}  // namespace flotilla::registry
