@@ -29,6 +29,11 @@ Error Error::as(ErrorKind kind) && {
   return std::move(*this);
 }
 
+Error Error::retryIn(std::chrono::seconds delay) && {
+  retry_after_ = delay;
+  return std::move(*this);
+}
+
 Error sysError(std::string_view doing, int err) {
   std::string text(doing);
   text += ": ";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -37,6 +38,10 @@ class Error {
   [[nodiscard]] Error context(std::string_view prefix) &&;
   /// The same error under another kind, for the layer that knows what an ENOENT means.
   [[nodiscard]] Error as(ErrorKind kind) &&;
+  /// The same error, telling the API's caller when to try again (Retry-After).
+  [[nodiscard]] Error retryIn(std::chrono::seconds delay) &&;
+  /// Zero when nothing was said about it.
+  [[nodiscard]] std::chrono::seconds retryAfter() const { return retry_after_; }
 
   friend bool operator==(const Error&, const Error&) = default;
 
@@ -44,6 +49,7 @@ class Error {
   ErrorKind kind_;
   std::string message_;
   int sys_errno_ = 0;
+  std::chrono::seconds retry_after_{0};
 };
 
 /// "<doing>: <text of err>", always Internal: whether ENOENT is a 404 is the caller's to say.

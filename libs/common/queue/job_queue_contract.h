@@ -20,7 +20,7 @@ namespace flotilla::queue_contract {
 
 struct QueueFactory {
   std::string name;
-  /// `max_waiting` is how many undelivered jobs an engine may have.
+  /// `max_waiting` is how many undelivered jobs an engine may have. Null: not to be had here.
   std::function<std::unique_ptr<JobQueue>(Reactor& timers, std::size_t max_waiting)> make;
 };
 
@@ -63,6 +63,12 @@ class JobQueueContract : public testing::TestWithParam<QueueFactory> {
       : reactor_(Reactor::create().value()),
         loop_([this] { reactor_->run(); }),
         queue_(GetParam().make(*reactor_, 4)) {}
+
+  void SetUp() override {
+    if (!queue_) {
+      GTEST_SKIP() << "what this queue needs is not installed";
+    }
+  }
 
   ~JobQueueContract() override {
     subscription_.reset();

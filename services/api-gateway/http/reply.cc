@@ -28,7 +28,11 @@ http::Response errorResponse(const Error& error) {
     response.status = status;
     return response;
   }
-  return jsonResponse(status, "{\"message\":" + json::quote(error.message()) + "}");
+  http::Response response = jsonResponse(status, "{\"message\":" + json::quote(error.message()) + "}");
+  if (error.retryAfter().count() > 0) {
+    response.headers.add("Retry-After", std::to_string(error.retryAfter().count()));
+  }
+  return response;
 }
 
 http::Response pageNotFound() {

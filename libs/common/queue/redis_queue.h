@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/event/reactor.h"
+#include "common/metrics/metrics.h"
+#include "common/queue/cluster_key.h"
+#include "common/queue/job_queue.h"
+#include "common/redis/redis_connection.h"
+
+namespace flotilla {
+
+struct RedisQueueOptions {
+  RedisTarget target;
+  ClusterKey key;
+  std::string cluster = "default";
+  Metrics* metrics = nullptr;  // outlives the queue
+
+  // Submitting.
+  std::string gateway_id = {};  // "" = a random one; one process, one id
+  std::size_t max_waiting = 8192;  // jobs of an engine that no worker has; beyond it submit refuses
+  std::chrono::milliseconds default_lifetime = std::chrono::seconds(30);  // of jobs that bring none
+  /// How long a job may wait for Redis, or for an engine that nobody serves.
+  std::chrono::milliseconds patience = std::chrono::seconds(3);
+
+  // Serving.
+  std::string worker_id = {};      // "" = a random one
+  std::string workers_folder = {};  // <run>/workers: the locks of the host's workers
+  /// What makes this host's engine this one and not a clone's: machine, boot, state folder.
+  std::string host_identity = {};
+  /// Another host serves this engine id, says the error; jobs are not read while that is so.
+  std::function<void(const Error&)> on_refused = {};
+};
+
+/// Jobs over Redis Streams (keys: redis_keys.h; how failures go: docs/ARCHITECTURE.md). Callbacks
+/// and `deliver` run on the reactor's thread. The reactor must outlive the queue and every context.
+///
+/// Beyond JobQueue: on_result is Unavailable, naming the queue, when Redis refuses or stays away;
+/// the job may have been done then, and is not begun once its lifetime is over.
+class RedisQueue final : public JobQueue {
+ public:
+  RedisQueue(Reactor& reactor, RedisQueueOptions options);
+  ~RedisQueue() override;
+
+  void submit(const std::string& engine_id, Job job, Callbacks callbacks) override;
+  void cancel(const std::string& job_id) override;
+  /// Errors: what makes the worker's lock impossible; AlreadyExists when this queue serves already.
+  Result<std::unique_ptr<Subscription>> serve(ServeOptions options,
+                                              std::function<void(JobContextPtr)> deliver) override;
+
+  /// Jobs delivered here and not completed. Any thread.
+  [[nodiscard]] std::size_t inFlight() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace flotilla
