@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "api-gateway/cluster/queue_engine.h"
-#include "api-gateway/cluster/queue_engine.h"
 #include "api-gateway/gateway_service.h"
 #include "common/process/pid_file.h"
 #include "common/process/signals.h"
@@ -99,7 +98,7 @@ class Daemon {
                        .name = options_.name.empty() ? hostName() : options_.name,
                        .labels = options_.labels,
                        .bip = options_.bip},
-                      queue);
+                      queue, metrics_);
     // Bound and queueing already: clients that come now wait for the engine behind the gate.
     engine.start([this](Result<void> started) {
       reactor_->post([this, started = std::move(started)] { engineStarted(started); });

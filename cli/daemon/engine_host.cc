@@ -11,8 +11,8 @@
 namespace flotilla::daemon {
 
 struct EngineHost::State {
-  State(EngineHostOptions host_options, JobQueue& job_queue)
-      : options(std::move(host_options)), queue(job_queue) {}
+  State(EngineHostOptions host_options, JobQueue& job_queue, Metrics& process_metrics)
+      : options(std::move(host_options)), queue(job_queue), metrics(process_metrics) {}
 
   /// On the starting thread.
   Result<void> bringUp() {
@@ -22,7 +22,7 @@ struct EngineHost::State {
                                                            .name = options.name,
                                                            .labels = options.labels,
                                                            .bip = options.bip},
-                                                          *reactor, queue));
+                                                          *reactor, queue, metrics));
     loop = std::thread([this] {
       ::pthread_setname_np(::pthread_self(), "engine-loop");
       reactor->run();
@@ -32,14 +32,15 @@ struct EngineHost::State {
 
   const EngineHostOptions options;
   JobQueue& queue;
+  Metrics& metrics;
   std::unique_ptr<Reactor> reactor;
   std::unique_ptr<engine::EngineService> service;  // destroyed before its reactor
   std::thread loop;
   std::thread starter;
 };
 
-EngineHost::EngineHost(EngineHostOptions options, JobQueue& queue)
-    : state_(std::make_unique<State>(std::move(options), queue)) {}
+EngineHost::EngineHost(EngineHostOptions options, JobQueue& queue, Metrics& metrics)
+    : state_(std::make_unique<State>(std::move(options), queue, metrics)) {}
 
 EngineHost::~EngineHost() { stop(); }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/error/result.h"
+#include "common/metrics/metrics.h"
 #include "common/queue/job_queue.h"
 
 namespace flotilla::daemon {
@@ -21,7 +22,7 @@ struct EngineHostOptions {
 /// The engine inside the embedded daemon, with the threads it lives on.
 class EngineHost {
  public:
-  EngineHost(EngineHostOptions options, JobQueue& queue);
+  EngineHost(EngineHostOptions options, JobQueue& queue, Metrics& metrics);
   ~EngineHost();
   EngineHost(const EngineHost&) = delete;
   EngineHost& operator=(const EngineHost&) = delete;

@@ -80,9 +80,6 @@ bool ApiHandler::answerWatchers(const http::ExchangePtr& exchange) {
     return true;
   }
   if (request.path == "/metrics") {
-    if (on_scrape_) {
-      on_scrape_();
-    }
     exchange->respond(textResponse(200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text()));
     return true;
   }

@@ -35,8 +35,6 @@ class ApiHandler {
 
   void handle(http::ExchangePtr exchange, Exposure exposure);
 
-  /// Runs before /metrics is rendered, to bring gauges up to date.
-  void onScrape(std::function<void()> fn) { on_scrape_ = std::move(fn); }
   [[nodiscard]] ActivationGate& gate() { return gate_; }
   /// Requests that have not begun their answer.
   [[nodiscard]] int unanswered() const { return edge_.unanswered.load(); }
@@ -56,7 +54,6 @@ class ApiHandler {
   ActivationGate gate_;
   const std::vector<const Route*> routes_;
   const http::Router router_;
-  std::function<void()> on_scrape_;
 };
 
 }  // namespace flotilla::gateway

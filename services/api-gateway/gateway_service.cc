@@ -50,7 +50,7 @@ class Gateway final : public GatewayService {
         handler_(options_.api, reactor, cluster, metrics),
         guarded_(makeServer(Exposure::Guarded)),
         plain_(makeServer(Exposure::PlainTcp)) {
-    handler_.onScrape([this] {
+    metrics.beforeText([this] {
       connections_.Set(static_cast<double>(guarded_->connections() + plain_->connections()));
     });
     handler_.onAllAnswered([this] { lastAnswerBegan(); });

@@ -6,6 +6,7 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <system_error>
 #include <utility>
 
@@ -78,8 +79,8 @@ std::vector<Migration> allMigrations() {
 
 /// In order of construction: what comes later uses what comes before.
 struct EngineService::Parts {
-  Parts(EngineOptions options_in, Reactor& reactor_in, JobQueue& queue_in)
-      : options(std::move(options_in)), reactor(reactor_in), queue(queue_in), paths(options.root, options.run) {}
+  Parts(EngineOptions options_in, Reactor& reactor_in, JobQueue& queue_in, Metrics& metrics_in)
+      : options(std::move(options_in)), reactor(reactor_in), queue(queue_in), metrics(metrics_in), paths(options.root, options.run) {}
 
   Result<void> wireStore();
   Result<void> wireImages();
@@ -87,6 +88,7 @@ struct EngineService::Parts {
   Result<void> wireVolumes();
   Result<void> wireLifecycle();
   Result<void> wireJobs();
+  void wireMetrics();
   void keepHouse();
   [[nodiscard]] std::string program(const std::string& name) const;
   Result<std::vector<std::string>> usersOfVolume(const std::string& volume);
@@ -94,6 +96,7 @@ struct EngineService::Parts {
   const EngineOptions options;
   Reactor& reactor;
   JobQueue& queue;
+  Metrics& metrics;
   const Paths paths;
   std::string id;
   std::unique_ptr<Database> database;
@@ -216,7 +219,7 @@ Result<void> EngineService::Parts::wireJobs() {
   }
   FLO_TRY_ASSIGN(log_watch, LogWatch::create(reactor));
   view = std::make_unique<ContainerView>(paths, *images);
-  jobs = std::make_unique<JobEngine>(*queries, *work);
+  jobs = std::make_unique<JobEngine>(*queries, *work, &metrics);
   const ContainerJobParts container_parts{*lifecycle, *view, *streams, *log_watch};
   addContainerJobs(*jobs, container_parts);
   addContainerQueries(*jobs, container_parts);
@@ -240,6 +243,28 @@ Result<void> EngineService::Parts::wireJobs() {
   return {};
 }
 
+void EngineService::Parts::wireMetrics() {
+  auto gauge = [this](ContainerStatus status) {
+    return &metrics.gauge("flotilla_containers", "Containers of this host, by state.",
+                          {{"state", std::string(statusName(status))}});
+  };
+  std::map<ContainerStatus, prometheus::Gauge*> gauges;
+  using enum ContainerStatus;
+  for (const auto status : {Created, Running, Paused, Restarting, Removing, Exited, Dead}) {
+    gauges[status] = gauge(status);
+  }
+  metrics.beforeText([this, gauges] {
+    std::map<ContainerStatus, int> counts;
+    const auto records = catalog->list();
+    for (const auto& record : records ? *records : std::vector<ContainerRecordPtr>{}) {
+      ++counts[record->state.status];
+    }
+    for (const auto& [status, of_status] : gauges) {
+      of_status->Set(counts[status]);
+    }
+  });
+}
+
 /// On the reactor's thread.
 void EngineService::Parts::keepHouse() {
   reactor.runAfter(kHousekeeping, [this] {
@@ -252,14 +277,15 @@ void EngineService::Parts::keepHouse() {
 }
 
 Result<std::unique_ptr<EngineService>> EngineService::create(EngineOptions options, Reactor& reactor,
-                                                             JobQueue& queue) {
-  auto parts = std::make_unique<Parts>(std::move(options), reactor, queue);
+                                                             JobQueue& queue, Metrics& metrics) {
+  auto parts = std::make_unique<Parts>(std::move(options), reactor, queue, metrics);
   FLO_TRY(parts->wireStore());
   FLO_TRY(parts->wireImages());
   FLO_TRY(parts->wireNetwork());
   FLO_TRY(parts->wireVolumes());
   FLO_TRY(parts->wireLifecycle());
   FLO_TRY(parts->wireJobs());
+  parts->wireMetrics();
   return std::unique_ptr<EngineService>(new EngineService(std::move(parts)));
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/event/reactor.h"
+#include "common/metrics/metrics.h"
 #include "common/queue/job_queue.h"
 #include "common/stream/stream_exporter.h"
 
@@ -33,9 +34,10 @@ struct EngineOptions {
 class EngineService {
  public:
   /// Opens the store and wires everything; serves nothing yet. `reactor` and `queue` outlive the
-  /// service; the reactor runs from start() on. Errors: what cannot be opened, by name.
+  /// service; the reactor runs from start() on. No text is asked of `metrics` after the service is
+  /// gone. Errors: what cannot be opened, by name.
   static Result<std::unique_ptr<EngineService>> create(EngineOptions options, Reactor& reactor,
-                                                       JobQueue& queue);
+                                                       JobQueue& queue, Metrics& metrics);
   /// The engine's ID: made once, kept in <root>/engine-id.
   static Result<std::string> engineId(const std::string& root);
 

@@ -114,7 +114,7 @@ class EngineServiceTest : public testing::Test {
     options.root = dir_ + "/root";
     options.run = dir_ + "/run";
     options.program_dir = FLO_BIN_DIR;
-    auto service = EngineService::create(options, *reactor_, *queue_);
+    auto service = EngineService::create(options, *reactor_, *queue_, metrics_);
     ASSERT_TRUE(service) << service.error().message();
     service_ = std::move(*service);
     loop_ = std::thread([this] { reactor_->run(); });
@@ -201,6 +201,7 @@ class EngineServiceTest : public testing::Test {
   std::string dir_;
   std::unique_ptr<Reactor> reactor_;
   std::unique_ptr<MemoryQueue> queue_;
+  Metrics metrics_;
   std::unique_ptr<EngineService> service_;
   std::thread loop_;
 };

@@ -18,10 +18,11 @@ void runHandler(const JobEngine::Handler& handler, const JobContextPtr& context)
 }  // namespace
 
 void JobEngine::handle(std::string name, Lane lane, Handler handler) {
-  handlers_.insert_or_assign(std::move(name), Entry{lane, std::move(handler)});
+  auto metrics = metrics_ != nullptr ? std::make_unique<JobMetrics>(*metrics_, name) : nullptr;
+  handlers_.insert_or_assign(std::move(name), Entry{lane, std::move(handler), std::move(metrics)});
 }
 
-void JobEngine::handleOthers(Lane lane, Handler handler) { others_ = Entry{lane, std::move(handler)}; }
+void JobEngine::handleOthers(Lane lane, Handler handler) { others_ = Entry{lane, std::move(handler), nullptr}; }
 
 void JobEngine::run(JobContextPtr context) {
   const auto found = handlers_.find(context->job().name);
@@ -29,6 +30,9 @@ void JobEngine::run(JobContextPtr context) {
   if (!entry.handler) {
     context->complete(Error{ErrorKind::NotImplemented, "no handler for job " + context->job().name});
     return;
+  }
+  if (entry.metrics) {
+    context = entry.metrics->measured(std::move(context));
   }
   ThreadPool& pool = entry.lane == Lane::Query ? queries_ : work_;
   // The entry outlives the job: handlers are only added before the first run.

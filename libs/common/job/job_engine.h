@@ -7,6 +7,7 @@
 
 #include "common/event/thread_pool.h"
 #include "common/job/job.h"
+#include "common/job/job_metrics.h"
 
 namespace flotilla {
 
@@ -26,7 +27,9 @@ class JobEngine {
  public:
   using Handler = std::function<void(const JobContextPtr&)>;
 
-  JobEngine(ThreadPool& queries, ThreadPool& work) : queries_(queries), work_(work) {}
+  /// Jobs are counted in `metrics` unless it is null.
+  JobEngine(ThreadPool& queries, ThreadPool& work, Metrics* metrics = nullptr)
+      : queries_(queries), work_(work), metrics_(metrics) {}
 
   void handle(std::string name, Lane lane, Handler handler);
   /// Catch-all for unknown names. Without one they complete as NotImplemented, by name.
@@ -39,10 +42,12 @@ class JobEngine {
   struct Entry {
     Lane lane = Lane::Work;
     Handler handler;
+    std::unique_ptr<JobMetrics> metrics;
   };
 
   ThreadPool& queries_;
   ThreadPool& work_;
+  Metrics* const metrics_;
   std::map<std::string, Entry, std::less<>> handlers_;
   Entry others_;
 };

@@ -43,6 +43,33 @@ TEST(JobEnv, ListsSurviveAnyText) {
   EXPECT_TRUE(env.getList("absent").empty());
 }
 
+TEST(JobMetrics, CountOutcomesAndTimeToTheFirstAnswer) {
+  Metrics metrics;
+  ThreadPool queries({.name = "query", .max_threads = 1});
+  ThreadPool work({.name = "work", .max_threads = 1});
+  JobEngine engine(queries, work, &metrics);
+  engine.handle("wait", Lane::Query, [](const JobContextPtr& context) {
+    context->established({});
+    context->complete(JobOutput{});
+  });
+  engine.handle("fail", Lane::Work, [](const JobContextPtr& context) {
+    context->complete(Error{ErrorKind::NotFound, "nothing"});
+    context->complete(Error{ErrorKind::NotFound, "twice"});
+  });
+  for (const auto* name : {"wait", "fail"}) {
+    auto context = std::make_shared<RecordedContext>(Job{.name = name});
+    engine.run(context);
+    static_cast<void>(context->waitResult());
+  }
+  const std::string text = metrics.text();
+  for (const auto* line : {"flotilla_jobs_total{job=\"wait\",outcome=\"success\"} 1",
+                           "flotilla_jobs_total{job=\"fail\",outcome=\"error\"} 1",
+                           "flotilla_job_seconds_count{job=\"wait\"} 1",
+                           "flotilla_job_seconds_count{job=\"fail\"} 1"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << " in\n" << text;
+  }
+}
+
 class JobEngineTest : public testing::Test {
  protected:
   ThreadPool queries_{{.name = "query", .max_threads = 1}};

@@ -18,6 +18,11 @@ prometheus::Histogram& Metrics::durations(const std::string& name, const std::st
   return prometheus::BuildHistogram().Name(name).Help(help).Register(registry_).Add(labels, kSeconds);
 }
 
-std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
+std::string Metrics::text() const {
+  for (const auto& fn : before_text_) {
+    fn();
+  }
+  return prometheus::TextSerializer().Serialize(registry_.Collect());
+}
 
 }  // namespace flotilla

@@ -5,9 +5,12 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace flotilla {
 
@@ -23,11 +26,16 @@ class Metrics {
   /// Buckets for durations in seconds, 100 us to 60 s.
   prometheus::Histogram& durations(const std::string& name, const std::string& help, const Labels& labels = {});
 
+  /// `fn` runs before every text(), on its thread, to bring gauges up to date. Add before the first
+  /// text(); what it uses must live as long as texts are asked for.
+  void beforeText(std::function<void()> fn) { before_text_.push_back(std::move(fn)); }
+
   /// The exposition text of GET /metrics (text/plain; version=0.0.4).
   [[nodiscard]] std::string text() const;
 
  private:
   prometheus::Registry registry_;
+  std::vector<std::function<void()>> before_text_;
 };
 
 }  // namespace flotilla
