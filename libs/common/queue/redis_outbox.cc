@@ -54,7 +54,7 @@ void RedisOutbox::flush() {
     if (closed_ || waiting_.empty() || !connection_ || !connection_->ready() || retry_ != 0) {
       return;  // connected() or the retry comes back
     }
-    batch->swap(waiting_);
+    batch->items.swap(waiting_);
     returned_ = 0;
   }
   sendBatch(batch);
@@ -64,7 +64,7 @@ void RedisOutbox::sendBatch(const std::shared_ptr<Batch>& batch) {
   using Arguments = RedisConnection::Arguments;
   std::map<std::string, Arguments> replies;  // by gateway; in order for each
   Arguments gone;
-  for (const Item& item : *batch) {
+  for (const Item& item : batch->items) {
     if (!item.gateway.empty()) {
       replies[item.gateway].push_back(item.message);
     }
@@ -72,21 +72,26 @@ void RedisOutbox::sendBatch(const std::shared_ptr<Batch>& batch) {
       gone.push_back(item.entry);
     }
   }
+  const auto queued = [batch](const Result<RedisReply>& reply) {
+    if (!reply && batch->refusal.empty()) {
+      batch->refusal = reply.error().message();
+    }
+  };
   connection_->send({"MULTI"}, nullptr);
   for (const auto& [gateway, messages] : replies) {
     const std::string key = keys_.reply(gateway);
     Arguments push{"RPUSH", key};
     push.insert(push.end(), messages.begin(), messages.end());
-    connection_->send(push, nullptr);
-    connection_->send({"PEXPIRE", key, RedisKeys::kReplyLifetime}, nullptr);
+    connection_->send(push, queued);
+    connection_->send({"PEXPIRE", key, RedisKeys::kReplyLifetime}, queued);
   }
   if (!gone.empty()) {
     Arguments acknowledge{"XACK", jobs_key_, RedisKeys::kGroup};
     acknowledge.insert(acknowledge.end(), gone.begin(), gone.end());
-    connection_->send(acknowledge, nullptr);
+    connection_->send(acknowledge, queued);
     Arguments remove{"XDEL", jobs_key_};
     remove.insert(remove.end(), gone.begin(), gone.end());
-    connection_->send(remove, nullptr);
+    connection_->send(remove, queued);
   }
   ++under_way_;
   connection_->send({"EXEC"}, [weak = weak_from_this(), batch](const Result<RedisReply>& reply) {
@@ -102,7 +107,7 @@ void RedisOutbox::answered(const std::shared_ptr<Batch>& batch, const Result<Red
     return;
   }
   if (reply) {
-    for (const Item& item : *batch) {
+    for (const Item& item : batch->items) {
       entries_.erase(item.entry);
     }
     if (on_sent_) {
@@ -114,14 +119,14 @@ void RedisOutbox::answered(const std::shared_ptr<Batch>& batch, const Result<Red
     MutexLock lock(mutex_);
     // Batches come back in the order they left in, and before what was added since.
     waiting_.insert(std::next(waiting_.begin(), static_cast<std::ptrdiff_t>(returned_)),
-                    std::make_move_iterator(batch->begin()), std::make_move_iterator(batch->end()));
-    returned_ += batch->size();
+                    std::make_move_iterator(batch->items.begin()), std::make_move_iterator(batch->items.end()));
+    returned_ += batch->items.size();
   }
   if (!connection_->ready() || retry_ != 0) {
     return;
   }
   // The server itself refused (OOM, NOPERM, READONLY): nothing was executed.
-  log::error("results cannot be sent", {{"error", reply.error().message()}});
+  log::error("results cannot be sent", {{"error", batch->refusal.empty() ? reply.error().message() : batch->refusal}});
   retry_ = reactor_.runAfter(kRetry, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) {
       self->retry_ = 0;

@@ -43,7 +43,10 @@ class RedisOutbox : public std::enable_shared_from_this<RedisOutbox> {
   void close();
 
  private:
-  using Batch = std::vector<Item>;
+  struct Batch {
+    std::vector<Item> items;
+    std::string refusal;  // of one of its commands, by name; EXEC only says that there was one
+  };
 
   void flush();
   void sendBatch(const std::shared_ptr<Batch>& batch);
@@ -59,7 +62,7 @@ class RedisOutbox : public std::enable_shared_from_this<RedisOutbox> {
   Reactor::TimerId retry_ = 0;
   bool closed_ = false;
   Mutex mutex_;
-  Batch waiting_ FLO_GUARDED_BY(mutex_);
+  std::vector<Item> waiting_ FLO_GUARDED_BY(mutex_);
   std::size_t returned_ FLO_GUARDED_BY(mutex_) = 0;  // items in front that were under way before
 };
 
