@@ -20,6 +20,10 @@ RULES = [
     (re.compile(r"(0\.0\.0\.0|\[::\]|::):(3[2-9]|4\d|5\d|6\d)\d{3}\b"), r"\1:<port>"),
     # The runtime's own name and what it adds in front of the cause.
     (re.compile(r"(runc|crun) create failed: "), ""),
+    (re.compile(r"mount src=\S+, dst=\S+, dstFd=\S+, flags=\S+: "), ""),
+    (re.compile(r'"/\S+/(merged|rootfs)/'), '"<rootfs>/'),
+    # dockerd binds a port on IPv4 and IPv6 in any order.
+    (re.compile(r"Bind for (0\.0\.0\.0|::):"), "Bind for <any>:"),
     (re.compile(r'"(runc|crun)"'), '"<runtime>"'),
     # What the machine decides: processors, cgroup version.
     (re.compile(r"from 0\.01 to [\d.]+, as there are only \d+ CPUs"), "from 0.01 to <n>, as there are only <n> CPUs"),

@@ -12,6 +12,7 @@
 #include "common/model/port_spec.h"
 #include "common/model/security_options.h"
 #include "common/model/signal_name.h"
+#include "common/model/start_validate.h"
 
 namespace flotilla::model {
 namespace {
@@ -133,23 +134,17 @@ Result<void> validateExtraHosts(const std::vector<std::string>& hosts) {
 Result<void> validateJsonFileOptions(const std::map<std::string, std::string>& options) {
   constexpr std::array<std::string_view, 10> kKnown = {"max-size", "max-file", "mode",      "max-buffer-size", "compress",
                                                        "labels",   "env",      "env-regex", "labels-regex",    "tag"};
+  const auto parsed = parseJsonFileOptions(options);
   for (const auto& [key, value] : options) {
     if (std::find(kKnown.begin(), kKnown.end(), key) == kKnown.end()) {
       return invalid("unknown log opt '" + key + "' for json-file log driver");
     }
-    if (key == "max-size" || key == "max-buffer-size") {
+    if (key == "max-buffer-size") {
       if (auto size = parseByteSize(value); !size && value != "-1") {
-        // dockerd accepts a bad max-size at create and refuses it in these words at start.
-        return std::move(size).error().context(
-            key == "max-size" ? "failed to create task for container: failed to initialize logging driver"
-                              : "error parsing option max-buffer-size");
+        return std::move(size).error().context("error parsing option max-buffer-size");
       }
     }
-    if (key == "max-file" && (value.empty() || value.size() > 6 || value == "0" ||
-                              value.find_first_not_of("0123456789") != std::string::npos)) {
-      return invalid("max-file cannot be less than 1: '" + value + "'");
-    }
-    if ((key == "compress" && value != "false") || key == "labels" || key == "env" || key == "env-regex" ||
+    if ((key == "compress" && parsed && parsed->compress) || key == "labels" || key == "env" || key == "env-regex" ||
         key == "labels-regex" || key == "tag") {
       return invalid("HostConfig.LogConfig.Config." + key + ": value \"" + value + "\" is not supported by this engine");
     }
@@ -209,6 +204,12 @@ Result<void> validateHost(const HostConfig& host, const HostFacts& facts) {
 Result<void> validateEndpoints(const CreateRequest& request, const NamespaceMode& network) {
   for (const auto& [name, endpoint] : request.endpoints) {
     const std::string shown = name == "default" ? "bridge" : name;
+    if (!endpoint.ipv4_address.empty() && (shown == "none" || shown == "host")) {
+      return invalid("invalid config for network " + shown + ": invalid endpoint settings:\n"
+                     "* user specified IP address is supported on user defined networks only\n"
+                     "* user specified IP address is supported only when connecting to networks with user configured "
+                     "subnets");
+    }
     if (!endpoint.mac_address.empty() && !isMacAddress(endpoint.mac_address)) {
       return invalid("invalid config for network " + shown + ": invalid MAC address " + endpoint.mac_address);
     }

@@ -22,7 +22,7 @@ struct HostFacts {
 
 /// Checks of POST /containers/create that need no other object: fields, ranges, conflicts, formats.
 /// Returns the warnings of the answer. Errors: InvalidArgument, message for message as dockerd 28.5
-/// (which also says 500 to some of them), and what it only refuses at start is refused here.
+/// (which also says 500 to some of them). What it refuses at start only: see start_validate.h.
 Result<std::vector<std::string>> validateCreate(const CreateRequest& request, const HostFacts& facts, ApiVersion version);
 
 /// Memory, CPU, pids, cpuset: shared by create and update. `warnings` is appended to.

@@ -56,6 +56,7 @@ Result<std::string> Creator::create(model::CreateRequest request, const CreateOp
     FLO_TRY_ASSIGN(name, checkContainerName(name));
   }
   FLO_TRY_ASSIGN(auto warnings, model::validateCreate(request, parts_.facts.host, options.version));
+  FLO_TRY(checkOtherContainers(request.host));
   FLO_TRY_ASSIGN(const auto image, parts_.images.resolve(request.config.image));
   ContainerRecord record;
   record.id = options.id.empty() ? randomHex(32) : options.id;
@@ -72,6 +73,21 @@ Result<std::string> Creator::create(model::CreateRequest request, const CreateOp
     std::filesystem::remove_all(parts_.paths.container(record.id), ignored);
   }
   return stored;
+}
+
+/// dockerd looks for these at create; for a network's container at start only.
+Result<void> Creator::checkOtherContainers(const model::HostConfig& host) {
+  for (const std::string& mode : {host.pid_mode, host.ipc_mode}) {
+    const auto parsed = model::NamespaceMode::parse(mode);
+    if (!parsed.isContainer()) {
+      continue;
+    }
+    if (const auto other = parts_.catalog.get(parsed.name); !other) {
+      // Not NotFound: a client takes that for a missing image, and pulls it.
+      return Error{ErrorKind::InvalidArgument, other.error().message()};
+    }
+  }
+  return {};
 }
 
 Result<ContainerSpec> Creator::makeSpec(model::CreateRequest request, const ResolvedImage& image,

@@ -28,6 +28,7 @@ class Creator {
   Result<std::string> create(model::CreateRequest request, const CreateOptions& options);
 
  private:
+  Result<void> checkOtherContainers(const model::HostConfig& host);
   Result<ContainerSpec> makeSpec(model::CreateRequest request, const ResolvedImage& image,
                                  const std::string& id);
   Result<std::vector<MountPoint>> resolveMounts(const ContainerSpec& spec, const ResolvedImage& image);

@@ -1,14 +1,17 @@
 #include "engine/lifecycle/launcher.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
-#include <charconv>
 #include <utility>
 
-#include "common/model/byte_size.h"
 #include "common/model/namespace_mode.h"
 #include "common/model/port_spec.h"
+#include "common/model/start_validate.h"
 #include "engine/lifecycle/container_files.h"
 #include "engine/runtime/oci_spec.h"
 #include "engine/store/container_store.h"
@@ -23,19 +26,14 @@ shim::LogConfig logConfig(const Paths& paths, const ContainerRecord& record) {
     return log;
   }
   log.path = paths.log(record.id);
-  const auto option = [&](const char* name) -> std::string {
-    const auto found = host.log_options.find(name);
-    return found == host.log_options.end() ? "" : found->second;
-  };
-  if (const auto size = option("max-size"); !size.empty()) {
-    if (const auto bytes = model::parseByteSize(size); bytes) {
-      log.max_size = static_cast<std::uint64_t>(*bytes);
+  if (const auto options = model::parseJsonFileOptions(host.log_options)) {
+    if (options->max_size) {
+      log.max_size = static_cast<std::uint64_t>(*options->max_size);
     }
+    log.max_files = options->max_files.value_or(log.max_files);
   }
-  if (const auto files = option("max-file"); !files.empty()) {
-    std::from_chars(files.data(), files.data() + files.size(), log.max_files);
-  }
-  log.non_blocking = option("mode") == "non-blocking";
+  const auto mode = host.log_options.find("mode");
+  log.non_blocking = mode != host.log_options.end() && mode->second == "non-blocking";
   return log;
 }
 
@@ -44,6 +42,28 @@ shim::RestartPolicy restartPolicy(const model::HostConfig& host) {
   policy.name = host.restart_policy.empty() ? "no" : host.restart_policy;
   policy.max_retries = static_cast<unsigned>(std::max(0, host.restart_max_retries));
   return policy;
+}
+
+std::string upperCase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return text;
+}
+
+bool isProc(const std::string& path) {
+  struct statfs file_system {};
+  return ::statfs(path.c_str(), &file_system) == 0 && file_system.f_type == PROC_SUPER_MAGIC;
+}
+
+/// What dockerd and its runtime refuse when a container starts, and not before.
+Result<void> checkStart(const ContainerSpec& spec, const std::string& rootfs) {
+  FLO_TRY(model::validateStart(spec.host));
+  for (const MountPoint& mount : spec.mounts) {
+    const bool tmpfs = mount.type == "tmpfs";
+    FLO_TRY(model::checkProcMount(tmpfs ? "tmpfs" : mount.source, mount.destination, rootfs,
+                                  !tmpfs && isProc(mount.source)));
+  }
+  return {};
 }
 
 bool isShared(const std::string& propagation) {
@@ -69,6 +89,7 @@ Result<void> Launcher::prepare(const ContainerRecord& record) {
   FLO_TRY(makeContainerFolders(parts_.paths, record.id));
   FLO_TRY_ASSIGN(auto net, network(record));
   auto prepared = [&]() -> Result<void> {
+    FLO_TRY(checkStart(*record.spec, parts_.paths.container(record.id) + "/rootfs"));
     FLO_TRY(writeNetworkFiles(parts_.paths, record, net.endpoint.ipv4_address, net.endpoint.gateway));
     FLO_TRY_ASSIGN(auto launch, request(record));
     FLO_TRY_ASSIGN(launch.config_json, specJson(record, launch, net.netns.has_value()));
@@ -150,7 +171,9 @@ Result<Launcher::Network> Launcher::sharedNetwork(const std::string& other) {
   }
   const auto& target = *found;
   if (target->state.pid == 0) {
-    return Error{ErrorKind::Conflict, "cannot join network of a non running container: " + target->id};
+    return Error{ErrorKind::Conflict,
+                 "cannot join network namespace of a non running container: container " +
+                     target->name + " is " + std::string(statusName(target->state.status))};
   }
   const std::string path = "/proc/" + std::to_string(target->state.pid) + "/ns/net";
   UniqueFd netns(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -170,8 +193,8 @@ Result<std::string> Launcher::namespaceOf(const std::string& mode, const char* k
   }
   FLO_TRY_ASSIGN(const auto target, parts_.catalog.get(parsed.name));
   if (target->state.pid == 0) {
-    return Error{ErrorKind::Conflict, std::string("cannot join ") + kind +
-                                          " of a non running container: " + target->id};
+    return Error{ErrorKind::Conflict, std::string("failed to join ") + upperCase(kind) +
+                                          " namespace: container " + target->id + " is not running"};
   }
   return "/proc/" + std::to_string(target->state.pid) + "/ns/" + kind;
 }

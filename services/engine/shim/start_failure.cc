@@ -88,7 +88,7 @@ StartFailure startFailure(Verb verb, std::string cause) {
   if (contains(cause, "not a directory")) {
     text += kNotDirectoryHint;
     kind = ErrorKind::InvalidArgument;
-    code = verb == Verb::Run ? 126 : 127;
+    code = 127;
   }
   return {Error{kind, std::move(text)}, code};
 }
@@ -110,12 +110,36 @@ StartFailure fromRuntimeLog(Verb verb, std::string_view log, const std::string& 
                          : std::string("executable file not found in $PATH"));
   } else if (contains(message, "open executable") || contains(message, "exec container process")) {
     const bool denied = contains(message, "ermission denied");
-    message = prefix + "exec: \"" + program +
-              "\": " + (denied ? "permission denied" : message.substr(message.rfind(": ") + 2));
+    // crun says so of a directory that was mounted where the program should be.
+    const bool directory = contains(message, "peration not permitted");
+    message = prefix + "exec: \"" + program + "\": " +
+              (denied      ? "permission denied"
+               : directory ? "is a directory: permission denied"
+                           : message.substr(message.rfind(": ") + 2));
   } else if (contains(message, "mount `")) {
     message = "unable to start container process: " + rewordMount(message);
   }
   return startFailure(verb, std::move(message));
+}
+
+StartFailure withBindSources(StartFailure failure, const std::vector<BindMount>& binds) {
+  constexpr std::string_view kMounting = "error mounting \"";
+  const std::string& message = failure.error.message();
+  const std::size_t begin = message.find(kMounting);
+  if (begin == std::string::npos) {
+    return failure;
+  }
+  const std::size_t path = begin + kMounting.size();
+  for (std::size_t i = 0; i < binds.size(); ++i) {
+    const std::string place = "/binds/" + std::to_string(i);
+    const std::size_t end = message.find('"', path);
+    if (end != std::string::npos && message.substr(path, end - path).ends_with(place)) {
+      std::string named = message;
+      named.replace(path, end - path, binds[i].source);
+      return {Error{failure.error.kind(), std::move(named)}, failure.code};
+    }
+  }
+  return failure;
 }
 
 std::string rewordExecError(std::string_view output, const std::string& program) {

@@ -165,7 +165,7 @@ void Supervisor::runtimeEnded(int status) {
   }
   if (status != 0 || outcome.pid <= 0) {
     children_.runtimeEnded();
-    runtimeFailed(fromRuntimeLog(Verb::Run, outcome.log, plan_.program));
+    runtimeFailed(withBindSources(fromRuntimeLog(Verb::Run, outcome.log, plan_.program), spec_.binds));
     return;
   }
   io_->release();
