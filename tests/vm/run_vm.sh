@@ -7,7 +7,7 @@ here=$(dirname "$(readlink -f "$0")")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/flotilla
 
 skip() { echo "SKIP: $*"; exit 77; }
-for tool in qemu-system-x86_64 cpio modprobe crun docker; do
+for tool in qemu-system-x86_64 cpio modprobe crun docker python3; do
   command -v "$tool" >/dev/null || skip "$tool is not installed"
 done
 docker_cli=/usr/bin/docker
@@ -25,7 +25,7 @@ elif [ -z "${FLO_TEST_FULL:-}${FLO_VM_EMULATE:-}" ]; then
   skip "no hardware virtualisation here (FLO_VM_EMULATE=1 emulates, which takes some minutes)"
 else
   accelerator=(-accel tcg -cpu max)
-  limit=600
+  limit=840
   echo "INFO no hardware virtualisation here: emulating, which takes some minutes"
 fi
 
@@ -64,28 +64,19 @@ add_modules() {
   done <"$work/modules"
 }
 
-make_image() { # a docker image of busybox, as a root file system tar for `docker import`
-  local tree=$work/image
-  mkdir -p "$tree"/{bin,etc,tmp,proc,sys,dev}
-  cp /bin/busybox "$tree/bin/busybox"
-  for applet in $(/bin/busybox --list); do
-    [ "$applet" = busybox ] || ln -sf busybox "$tree/bin/$applet"
-  done
-  echo 'root:x:0:0:root:/:/bin/sh' >"$tree/etc/passwd"
-  tar -C "$tree" -cf "$root/image.tar" .
-}
-
 fetch_kernel
 root=$work/root
 mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,etc,var/lib}
-for program in "$bin"/flotilla*; do
-  [ -x "$program" ] && [ -f "$program" ] && [[ $program != *-bench ]] && add_program "$program"
+for program in flotilla flotilla-shim flotilla-unpack; do
+  add_program "$bin/$program"
 done
 add_program "$(command -v crun)"
+mkdir -p "$root/usr/bin"
+ln -s /bin/crun "$root/usr/bin/crun"  # where the daemon looks for it
 add_program "$docker_cli" docker
 add_program /bin/busybox
 add_modules
-make_image
+python3 "$here/../../scripts/make-image" --output "$root/image.tar"
 cp "$here/init" "$root/init"
 cp "$here/guest_test.sh" "$root/guest_test.sh"
 echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
@@ -94,5 +85,5 @@ echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
 
 timeout "$limit" qemu-system-x86_64 "${accelerator[@]}" -smp 2 -m 2048 -nographic -no-reboot -nodefaults -serial stdio \
   -kernel "$kernel_dir"/boot/vmlinuz-* -initrd "$work/initramfs" \
-  -append "console=ttyS0 quiet panic=-1 cgroup_no_v1=all" </dev/null | tr -d '\r' | tee "$work/output" | grep -aE '^(PASS|FAIL|INFO|VM-TEST)' || true
+  -append "console=ttyS0 quiet panic=-1 no_timer_check cgroup_no_v1=all" </dev/null | stdbuf -oL tr -d "\r" | tee "$work/output" | grep --line-buffered -aE '^(PASS|FAIL|INFO|VM-TEST)' || true
 grep -aq '^VM-TEST OK' "$work/output" || { echo "the guest did not finish; its last lines:"; tail -n 40 "$work/output"; exit 1; }
