@@ -9,7 +9,7 @@
 #include "common/os/unique_fd.h"
 #include "engine/shim/cgroup.h"
 #include "engine/shim/protocol.h"
-#include "engine/shim/spawn.h"
+#include "engine/shim/process_spawn.h"
 
 namespace flotilla::engine::shim {
 

@@ -1,4 +1,4 @@
-#include "engine/shim/spawn.h"
+#include "engine/shim/process_spawn.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
