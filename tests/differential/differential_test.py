@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from harness import Daemon, skip_unless_root  # noqa: E402
+import dockerd  # noqa: E402
+from harness import Daemon, is_full, skip_unless_root  # noqa: E402
 
 TCP = "tcp://127.0.0.1:2375"  # in a network namespace of the daemon's own
 TLS = "tcp://127.0.0.1:2376"
@@ -86,17 +87,29 @@ class Differential(unittest.TestCase):
                                   capture_output=True, text=True, env={**os.environ, "DOCKER_CERT_PATH": "/nonexistent"}, check=False)
             self.assertNotEqual(bare.returncode, 0, "a client without certificate was served")
 
-    @unittest.skipUnless(os.environ.get("FLO_REFERENCE"), "FLO_REFERENCE names no other daemon")
-    def test_live_against_reference(self):
-        reference = os.environ["FLO_REFERENCE"]
-        version = subprocess.run([clis()[0], "-H", reference, "version", "-f", "{{.Server.Version}}"], capture_output=True, text=True,
-                                 check=True).stdout.strip()
-        known = os.path.join(HERE, "differences-%s.json" % ".".join(version.split(".")[:2]))
+    def check_live(self, reference, version):
+        """Every case on both daemons; what differs has to be in the reviewed list of that version."""
+        known = os.path.join(HERE, "differences-dockerd-%s.json" % version)
         options = ["--known", known] if os.path.exists(known) else []
         with Daemon() as daemon:
             done = compare(daemon, daemon.host, clis()[0], "--reference", reference, *options)
         self.assertEqual(done.returncode, 0, done.stdout)
         print(done.stdout, flush=True)
+
+    @unittest.skipUnless(os.environ.get("FLO_REFERENCE"), "FLO_REFERENCE names no other daemon")
+    def test_live_against_reference(self):
+        reference = os.environ["FLO_REFERENCE"]
+        version = subprocess.run([clis()[0], "-H", reference, "version", "-f", "{{.Server.Version}}"], capture_output=True, text=True,
+                                 check=True).stdout.strip()
+        self.check_live(reference, ".".join(version.split(".")[:2]))
+
+    @unittest.skipUnless(is_full(), "only with --full: dockerd needs minutes")
+    def test_live_against_dockerd_of_the_distribution(self):
+        found = dockerd.find()
+        if not found or not os.path.exists(os.path.join(HERE, "differences-dockerd-%s.json" % found[1])):
+            self.skipTest("no dockerd with a reviewed list of differences here: %s" % (found,))
+        with dockerd.dockerd(found[0]) as reference:
+            self.check_live(reference, found[1])
 
 
 if __name__ == "__main__":

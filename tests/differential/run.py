@@ -26,6 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ANSWERS = os.path.join(HERE, "answers")
 MAKE_IMAGE = os.path.join(HERE, "..", "..", "scripts", "make-image")
 STEP_TIMEOUT = 60
+SHOW_KNOWN = bool(os.environ.get("FLO_SHOW_KNOWN"))
 
 
 class Target:
@@ -129,6 +130,8 @@ def compare(name, expected, actual, known):
             continue
         if command in known.get(name, {}):
             print("known     %s: %s (%s)" % (name, command, known[name][command]))
+            if SHOW_KNOWN:
+                sys.stdout.writelines(difflib.unified_diff(want.splitlines(True), got.splitlines(True), "expected", "got", n=0))
             continue
         failures += 1
         print("DIFFERENT %s" % name)
