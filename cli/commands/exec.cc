@@ -5,7 +5,7 @@
 namespace flotilla::cli {
 namespace {
 
-struct Options {
+struct ExecOptions {
   bool interactive = false;
   bool tty = false;
   bool detach = false;
@@ -18,7 +18,7 @@ struct Options {
   std::vector<std::string> command;
 };
 
-nlohmann::json execConfig(const Options& options) {
+nlohmann::json execConfig(const ExecOptions& options) {
   nlohmann::json config = {{"AttachStdin", options.interactive && !options.detach},
                            {"AttachStdout", !options.detach},
                            {"AttachStderr", !options.detach},
@@ -34,7 +34,7 @@ nlohmann::json execConfig(const Options& options) {
   return config;
 }
 
-Result<int> runExec(ApiClient& client, const Options& options) {
+Result<int> runExec(ApiClient& client, const ExecOptions& options) {
   FLO_TRY(checkTerminal(options.tty && !options.detach, options.interactive));
   FLO_TRY_ASSIGN(
       const auto created,
@@ -67,7 +67,7 @@ Result<int> runExec(ApiClient& client, const Options& options) {
 
 void addExec(CLI::App& app, Chosen& chosen) {
   auto* verb = app.add_subcommand("exec", "Execute a command in a running container");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExecOptions>();
   verb->add_flag("-i,--interactive", options->interactive, "Keep STDIN open even if not attached");
   verb->add_flag("-t,--tty", options->tty, "Allocate a pseudo-TTY");
   verb->add_flag("-d,--detach", options->detach, "Detached mode: run command in the background");

@@ -8,7 +8,7 @@
 namespace flotilla::cli {
 namespace {
 
-struct Options {
+struct ImagesOptions {
   bool all = false;
   bool quiet = false;
   bool no_trunc = false;
@@ -40,14 +40,14 @@ std::vector<Name> namesOf(const nlohmann::json& image) {
   return names;
 }
 
-std::string idText(const nlohmann::json& image, const Options& options) {
+std::string idText(const nlohmann::json& image, const ImagesOptions& options) {
   constexpr std::size_t kShortId = 12;
   const std::string id = text(image, "Id");
   const auto colon = id.find(':');
   return options.no_trunc ? id : id.substr(colon == std::string::npos ? 0 : colon + 1, kShortId);
 }
 
-Result<int> listImages(ApiClient& client, const Options& options) {
+Result<int> listImages(ApiClient& client, const ImagesOptions& options) {
   std::vector<std::string> wanted = options.filters;
   if (!options.reference.empty()) {
     wanted.push_back("reference=" + options.reference);
@@ -83,7 +83,7 @@ Result<int> listImages(ApiClient& client, const Options& options) {
 
 void addImages(CLI::App& app, Chosen& chosen) {
   auto* verb = app.add_subcommand("images", "List images");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ImagesOptions>();
   verb->add_flag("-a,--all", options->all, "Show all images (default hides intermediate images)");
   verb->add_flag("-q,--quiet", options->quiet, "Only show image IDs");
   verb->add_flag("--no-trunc", options->no_trunc, "Don't truncate output");

@@ -11,7 +11,7 @@
 namespace flotilla::cli {
 namespace {
 
-struct Options {
+struct LoadOptions {
   std::string input;
   bool quiet = false;
 };
@@ -29,7 +29,7 @@ Result<int> printLoaded(const std::string& answer) {
   return 0;
 }
 
-Result<int> loadImages(ApiClient& client, const Options& options) {
+Result<int> loadImages(ApiClient& client, const LoadOptions& options) {
   UniqueFd file;
   int fd = STDIN_FILENO;
   if (!options.input.empty()) {
@@ -61,7 +61,7 @@ Result<int> loadImages(ApiClient& client, const Options& options) {
 
 void addLoad(CLI::App& app, Chosen& chosen) {
   auto* verb = app.add_subcommand("load", "Load an image from a tar archive or STDIN");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LoadOptions>();
   verb->add_option("-i,--input", options->input, "Read from tar archive file, instead of STDIN");
   verb->add_flag("-q,--quiet", options->quiet, "Suppress the load output");
   verb->callback([options, &chosen] {

@@ -12,7 +12,7 @@
 namespace flotilla::cli {
 namespace {
 
-struct Options {
+struct LogsOptions {
   std::string container;
   bool follow = false;
   bool timestamps = false;
@@ -22,7 +22,7 @@ struct Options {
   std::string until;
 };
 
-Result<int> showLogs(ApiClient& client, const Options& options) {
+Result<int> showLogs(ApiClient& client, const LogsOptions& options) {
   FLO_TRY_ASSIGN(const auto container,
                  client.get("/containers/" + escaped(options.container) + "/json"));
   const bool tty = container.value(nlohmann::json::json_pointer("/Config/Tty"), false);
@@ -64,7 +64,7 @@ Result<int> showLogs(ApiClient& client, const Options& options) {
 
 void addLogs(CLI::App& app, Chosen& chosen) {
   auto* verb = app.add_subcommand("logs", "Fetch the logs of a container");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LogsOptions>();
   verb->add_flag("-f,--follow", options->follow, "Follow log output");
   verb->add_flag("-t,--timestamps", options->timestamps, "Show timestamps");
   verb->add_flag("--details", options->details, "Show extra details provided to logs");

@@ -8,7 +8,7 @@
 namespace flotilla::cli {
 namespace {
 
-struct Options {
+struct PsOptions {
   bool all = false;
   bool quiet = false;
   bool no_trunc = false;
@@ -49,7 +49,7 @@ std::string namesText(const nlohmann::json& container) {
   return out;
 }
 
-std::vector<std::string> rowOf(const nlohmann::json& container, const Options& options,
+std::vector<std::string> rowOf(const nlohmann::json& container, const PsOptions& options,
                                std::int64_t now) {
   constexpr std::size_t kShortId = 12;
   constexpr std::size_t kShortCommand = 20;
@@ -71,7 +71,7 @@ std::vector<std::string> rowOf(const nlohmann::json& container, const Options& o
   return row;
 }
 
-Result<int> listContainers(ApiClient& client, const Options& options) {
+Result<int> listContainers(ApiClient& client, const PsOptions& options) {
   FLO_TRY_ASSIGN(const auto filters, filtersJson(options.filters));
   const int limit = options.latest ? 1 : options.last;
   FLO_TRY_ASSIGN(
@@ -106,7 +106,7 @@ Result<int> listContainers(ApiClient& client, const Options& options) {
 
 void addPs(CLI::App& app, Chosen& chosen) {
   auto* verb = app.add_subcommand("ps", "List containers");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PsOptions>();
   verb->add_flag("-a,--all", options->all, "Show all containers (default shows just running)");
   verb->add_flag("-q,--quiet", options->quiet, "Only display container IDs");
   verb->add_flag("--no-trunc", options->no_trunc, "Don't truncate output");

@@ -7,16 +7,16 @@
 namespace flotilla::cli {
 namespace {
 
-struct Options {
+struct FormatOptions {
   std::string format;
 };
 
-void addFormat(CLI::App& verb, Options& options) {
+void addFormat(CLI::App& verb, FormatOptions& options) {
   verb.add_option("-f,--format", options.format, "json: print the daemon's answer")
       ->check(CLI::IsMember({"json"}));
 }
 
-Result<int> showVersion(ApiClient& client, const Options& options) {
+Result<int> showVersion(ApiClient& client, const FormatOptions& options) {
   const auto server = client.get("/version");
   if (options.format == "json") {
     const nlohmann::json both = {{"Client", {{"Version", FLOTILLA_VERSION}}},
@@ -55,7 +55,7 @@ void line(const char* name, const std::string& value) {
   }
 }
 
-Result<int> showInfo(ApiClient& client, const Options& options) {
+Result<int> showInfo(ApiClient& client, const FormatOptions& options) {
   FLO_TRY_ASSIGN(const auto info, client.get("/info"));
   if (options.format == "json") {
     fmt::print("{}\n", info.dump());
@@ -96,7 +96,7 @@ Result<int> showInfo(ApiClient& client, const Options& options) {
 
 void addVersion(CLI::App& app, Chosen& chosen) {
   auto* verb = app.add_subcommand("version", "Show the version of client and daemon");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FormatOptions>();
   addFormat(*verb, *options);
   verb->callback([options, &chosen] {
     chosen.action = [options](ApiClient& client) { return showVersion(client, *options); };
@@ -105,7 +105,7 @@ void addVersion(CLI::App& app, Chosen& chosen) {
 
 void addInfo(CLI::App& app, Chosen& chosen) {
   auto* verb = app.add_subcommand("info", "Display system-wide information");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FormatOptions>();
   addFormat(*verb, *options);
   verb->callback([options, &chosen] {
     chosen.action = [options](ApiClient& client) { return showInfo(client, *options); };

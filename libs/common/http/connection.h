@@ -20,6 +20,9 @@ namespace flotilla::http {
 
 class Connection;
 
+/// Of an unread body: more is cheaper to cut off than to read.
+inline constexpr std::uint64_t kMaxDrained = 1U << 20U;
+
 /// What the connections of one server share. Loop thread only, but for `reactor`.
 struct ServerContext {
   Reactor& reactor;

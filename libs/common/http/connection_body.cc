@@ -5,7 +5,6 @@
 namespace flotilla::http {
 namespace {
 
-constexpr std::uint64_t kMaxDrained = 1U << 20U;  // more is cheaper to cut off than to read
 constexpr std::size_t kAheadOfBody = 64 * 1024;   // no honest chunk header or trailer is longer
 
 Error clientLeft(ErrorKind kind) { return {kind, "the client left"}; }

@@ -7,7 +7,6 @@ namespace flotilla::http {
 namespace {
 
 constexpr std::size_t kMaxUnsent = 64 * 1024;     // of an open response; then its writer waits
-constexpr std::uint64_t kMaxDrained = 1U << 20U;  // of an unread body
 
 std::optional<std::uint64_t> givenLength(const Response& response) {
   const std::string_view text = response.headers.get("Content-Length");

@@ -5,7 +5,7 @@
 namespace flotilla::http {
 namespace {
 
-constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+constexpr std::string_view kGetA = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// A handler's stream with all that came over it.
 struct Reader {
@@ -66,7 +66,7 @@ class ServerStreams : public ServerFixture {
 };
 
 TEST_F(ServerStreams, OpenResponseSendsHeadAtOnceAndChunksLater) {
-  UniqueFd client = begin(kGet);
+  UniqueFd client = begin(kGetA);
   Reader out{open({.status = 200})};
   out.begin();
   std::string bytes;
@@ -84,12 +84,12 @@ TEST_F(ServerStreams, OpenResponseSendsHeadAtOnceAndChunksLater) {
   EXPECT_FALSE(out.stream->write("late"));
 
   exchange_ = nullptr;
-  send(client, kGet);  // the connection goes on
+  send(client, kGetA);  // the connection goes on
   EXPECT_TRUE(until([&] { return exchange_ != nullptr; }));
 }
 
 TEST_F(ServerStreams, OpenResponsePushesBackOnASlowClient) {
-  UniqueFd client = begin(kGet);
+  UniqueFd client = begin(kGetA);
   Reader out{open({})};
   out.begin();
   const std::string large(10U << 20U, 'x');
@@ -118,7 +118,7 @@ TEST_F(ServerStreams, OpenResponseOnHttp10EndsWithTheConnection) {
 }
 
 TEST_F(ServerStreams, OpenResponseWithALengthIsCounted) {
-  UniqueFd client = begin(kGet);
+  UniqueFd client = begin(kGetA);
   Response head;
   head.headers.add("Content-Length", "4");
   Reader out{open(head)};
@@ -131,7 +131,7 @@ TEST_F(ServerStreams, OpenResponseWithALengthIsCounted) {
 
 TEST_F(ServerStreams, AnAbortedOrDroppedResponseIsSeenAsBroken) {
   for (bool drop : {false, true}) {
-    UniqueFd client = begin(kGet);
+    UniqueFd client = begin(kGetA);
     Reader out{open({})};
     out.begin();
     writeAll(out, "half of i");
@@ -259,7 +259,7 @@ TEST_F(ServerStreams, HijackHandsOverEarlyBytesAndBothDirections) {
 
 TEST_F(ServerStreams, HijackAfterABodyAndAResponseBefore) {
   UniqueFd client =
-      begin(std::string(kGet) +
+      begin(std::string(kGetA) +
             "POST /exec/1/start HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}stdin");
   ExchangePtr first = exchange_;
   exchange_ = nullptr;
@@ -276,7 +276,7 @@ TEST_F(ServerStreams, HijackAfterABodyAndAResponseBefore) {
 }
 
 TEST_F(ServerStreams, HijackOfAConnectionThatIsGoneBreaks) {
-  UniqueFd client = begin(kGet);
+  UniqueFd client = begin(kGetA);
   client.reset();
   turn();
   Reader raw{hijack("HTTP/1.1 101 UPGRADED\r\n\r\n")};
@@ -306,7 +306,7 @@ TEST_F(ServerStreams, TellsWhenTheClientIsGone) {
 }
 
 TEST_F(ServerStreams, TellsWhenTheClientHalfCloses) {
-  UniqueFd client = begin(kGet);
+  UniqueFd client = begin(kGetA);
   int gone = 0;
   exchange_->onClientGone([&] { ++gone; });
   ::shutdown(client.get(), SHUT_WR);
@@ -330,7 +330,7 @@ TEST_F(ServerStreams, TellsWhenTheClientIsGoneBehindUnreadBytes) {
 }
 
 TEST_F(ServerStreams, AnOpenResponseFeelsThatTheClientIsGone) {
-  UniqueFd client = begin(kGet);
+  UniqueFd client = begin(kGetA);
   Reader events{open({})};
   events.begin();
   int gone = 0;
@@ -344,7 +344,7 @@ TEST_F(ServerStreams, AnOpenResponseFeelsThatTheClientIsGone) {
 }
 
 TEST_F(ServerStreams, NoNoticeAfterTheResponseIsComplete) {
-  UniqueFd client = begin(kGet);
+  UniqueFd client = begin(kGetA);
   int gone = 0;
   exchange_->onClientGone([&] { ++gone; });
   exchange_->respond({});
@@ -362,7 +362,7 @@ TEST_F(ServerStreams, ManyOpenResponsesNeedNoThread) {
   serve([&](const ExchangePtr& exchange) { streams.push_back(exchange->open({})); });
   for (int i = 0; i < 200; ++i) {
     clients.push_back(connect());
-    send(clients.back(), kGet);
+    send(clients.back(), kGetA);
   }
   ASSERT_TRUE(until([&] { return streams.size() == 200; }));
   EXPECT_EQ(server_->activeRequests(), 200U);
@@ -393,7 +393,7 @@ TEST_F(ServerStreams, TlsRoundTripWithMutualAuthenticationAndHijack) {
   Reader session{net::makeTlsStream(*reactor_, connect(*server_tls),
                                     {.context = *client_tls, .server_name = "localhost"})};
   session.begin();
-  ASSERT_TRUE(until([&] { return session.stream->write(kGet).value_or(0) > 0; }));
+  ASSERT_TRUE(until([&] { return session.stream->write(kGetA).value_or(0) > 0; }));
   ASSERT_TRUE(until([&] { return exchange_ != nullptr; }));
   const std::string large(300'000, 'L');
   exchange_->respond({.headers = {}, .body = large});
@@ -423,7 +423,7 @@ TEST_F(ServerStreams, PlainHttpOnATlsListenerIsRefused) {
                                       .cert_file = server.cert_file,
                                       .key_file = server.key_file});
   UniqueFd client = connect(*tls);
-  send(client, kGet);
+  send(client, kGetA);
   EXPECT_TRUE(isClosed(client));
   EXPECT_EQ(server_->connections(), 0U);
 }

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "common/model/byte_size.h"
+#include "common/model/invalid.h"
 #include "common/model/mount_spec.h"
 #include "common/model/namespace_mode.h"
 #include "common/model/port_spec.h"
@@ -19,8 +20,6 @@ namespace {
 
 constexpr int kMaxOomScoreAdj = 1000;
 constexpr ApiVersion kMacPerEndpoint{1, 44};
-
-Error invalid(std::string message) { return Error(ErrorKind::InvalidArgument, std::move(message)); }
 
 bool isMacAddress(const std::string& text) {
   std::array<unsigned, 6> bytes{};

@@ -5,7 +5,7 @@
 namespace flotilla::model {
 namespace {
 
-constexpr ApiVersion kNewest{1, 51};
+constexpr ApiVersion kNewestVersion{1, 51};
 
 HostFacts facts() {
   HostFacts facts;
@@ -18,11 +18,11 @@ HostFacts facts() {
 
 /// "OK", or the error dockerd 28.5.2 gave for the same body (each was seen there).
 std::string answer(const std::string& members) {
-  auto request = decodeCreateRequest(R"({"Image":"a",)" + members + "}", kNewest);
+  auto request = decodeCreateRequest(R"({"Image":"a",)" + members + "}", kNewestVersion);
   if (!request) {
     return request.error().message();
   }
-  auto result = validateCreate(*request, facts(), kNewest);
+  auto result = validateCreate(*request, facts(), kNewestVersion);
   return result ? (result->empty() ? "OK" : "OK " + result->front()) : result.error().message();
 }
 std::string hostAnswer(const std::string& members) { return answer(R"("HostConfig":{)" + members + "}"); }
@@ -182,7 +182,7 @@ TEST(ValidateCreate, RefusesNulBytes) {
 TEST(ApplyDefaults, FillsWhatInspectShows) {
   auto request = decodeCreateRequest(
       R"({"Image":"a","WorkingDir":"/a/../b","HostConfig":{"Memory":8388608,"PidsLimit":-5},
-          "NetworkingConfig":{"EndpointsConfig":{"default":{"MacAddress":"02:42:ac:11:00:09"}}}})", kNewest).value();
+          "NetworkingConfig":{"EndpointsConfig":{"default":{"MacAddress":"02:42:ac:11:00:09"}}}})", kNewestVersion).value();
   applyDefaults(request, facts(), "crun");
   EXPECT_EQ(request.host.network_mode, "bridge");
   EXPECT_EQ(request.endpoints.at("bridge").mac_address, "02:42:ac:11:00:09");
@@ -198,7 +198,7 @@ TEST(ApplyDefaults, FillsWhatInspectShows) {
 }
 
 TEST(ApplyDefaults, LeavesPathsOfPrivilegedContainersOpen) {
-  auto request = decodeCreateRequest(R"({"Image":"a","HostConfig":{"Privileged":true}})", kNewest).value();
+  auto request = decodeCreateRequest(R"({"Image":"a","HostConfig":{"Privileged":true}})", kNewestVersion).value();
   applyDefaults(request, facts(), "crun");
   EXPECT_FALSE(request.host.masked_paths.has_value());
   EXPECT_EQ(request.host.security_opt, std::vector<std::string>{"label=disable"});

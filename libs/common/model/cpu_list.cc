@@ -8,7 +8,7 @@ namespace {
 
 constexpr unsigned kMaxCpu = 8192;
 
-std::optional<unsigned> number(std::string_view text) {
+std::optional<unsigned> cpuNumber(std::string_view text) {
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc() || end != text.data() + text.size() || value >= kMaxCpu) {
@@ -25,8 +25,8 @@ std::optional<std::set<unsigned>> parseCpuList(std::string_view text) {
     const std::size_t comma = std::min(text.find(','), text.size());
     const std::string_view item = text.substr(0, comma);
     const std::size_t dash = item.find('-');
-    const auto first = number(item.substr(0, dash));
-    const auto last = dash == std::string_view::npos ? first : number(item.substr(dash + 1));
+    const auto first = cpuNumber(item.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : cpuNumber(item.substr(dash + 1));
     if (!first || !last || *last < *first || comma + 1 == text.size()) {
       return std::nullopt;
     }

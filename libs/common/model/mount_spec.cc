@@ -5,12 +5,12 @@
 #include <cstdio>
 #include <set>
 
+#include "common/model/invalid.h"
+
 namespace flotilla::model {
 namespace {
 
 constexpr std::array<std::string_view, 6> kPropagations = {"private", "rprivate", "shared", "rshared", "slave", "rslave"};
-
-Error invalid(std::string message) { return Error(ErrorKind::InvalidArgument, std::move(message)); }
 
 bool isPropagation(std::string_view word) {
   return std::find(kPropagations.begin(), kPropagations.end(), word) != kPropagations.end();

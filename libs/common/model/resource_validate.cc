@@ -4,6 +4,7 @@
 
 #include "common/model/container_validate.h"
 #include "common/model/cpu_list.h"
+#include "common/model/invalid.h"
 
 namespace flotilla::model {
 namespace {
@@ -12,8 +13,6 @@ constexpr std::int64_t kMinMemory = 6 << 20;
 constexpr std::int64_t kNanosPerCpu = 1000000000;
 constexpr std::int64_t kMinCpuTime = 1000;
 constexpr std::int64_t kMaxCpuPeriod = 1000000;
-
-Error invalid(std::string message) { return Error(ErrorKind::InvalidArgument, std::move(message)); }
 
 Result<void> validateMemory(const HostConfig& host) {
   if (host.memory != 0 && host.memory < kMinMemory) {

@@ -34,7 +34,7 @@ constexpr std::array kSignals = {
 constexpr int kRtMin = 34;
 constexpr int kRtMax = 64;
 
-std::optional<int> number(std::string_view text) {
+std::optional<int> signalNumber(std::string_view text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) {
@@ -52,7 +52,7 @@ std::optional<int> realTime(std::string_view name) {
   if (offset.empty()) {
     return from_min ? kRtMin : kRtMax;
   }
-  const std::optional<int> value = number(offset.substr(1));
+  const std::optional<int> value = signalNumber(offset.substr(1));
   if (offset[0] != (from_min ? '+' : '-') || !value || *value < 1 || *value > kRtMax - kRtMin) {
     return std::nullopt;
   }
@@ -63,7 +63,7 @@ std::optional<int> realTime(std::string_view name) {
 
 Result<int> parseSignal(std::string_view text) {
   const Error invalid(ErrorKind::InvalidArgument, "invalid signal: " + std::string(text));
-  if (const std::optional<int> value = number(text)) {
+  if (const std::optional<int> value = signalNumber(text)) {
     return *value > 0 ? Result<int>(*value) : invalid;
   }
   std::string upper(text);

@@ -6,13 +6,12 @@
 #include <string_view>
 
 #include "common/model/byte_size.h"
+#include "common/model/invalid.h"
 
 namespace flotilla::model {
 namespace {
 
 constexpr std::string_view kCreatingTask = "failed to create task for container: ";
-
-Error invalid(std::string message) { return Error(ErrorKind::InvalidArgument, std::move(message)); }
 
 /// A number in Go's decimal notation, refused in Go's words.
 Result<int> parseCount(const std::string& text) {

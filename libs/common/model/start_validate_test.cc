@@ -5,7 +5,7 @@
 namespace flotilla::model {
 namespace {
 
-std::string answer(const std::map<std::string, std::string>& log_options,
+std::string startAnswer(const std::map<std::string, std::string>& log_options,
                    const std::map<std::string, std::string>& tmpfs = {}) {
   HostConfig host;
   host.log_options = log_options;
@@ -17,17 +17,17 @@ std::string answer(const std::map<std::string, std::string>& log_options,
 TEST(ValidateStart, RefusesLogOptionsInDockersWords) {
   const std::string prefix =
       "failed to create task for container: failed to initialize logging driver: ";
-  EXPECT_EQ(answer({{"max-size", "wrong"}}), prefix + "invalid size: 'wrong'");
-  EXPECT_EQ(answer({{"max-size", "-1"}}), prefix + "invalid size: '-1'");
-  EXPECT_EQ(answer({{"max-size", "0"}}), prefix + "max-size must be a positive number");
-  EXPECT_EQ(answer({{"max-file", "x"}}), prefix + "strconv.Atoi: parsing \"x\": invalid syntax");
-  EXPECT_EQ(answer({{"max-file", "99999999999999999999"}}),
+  EXPECT_EQ(startAnswer({{"max-size", "wrong"}}), prefix + "invalid size: 'wrong'");
+  EXPECT_EQ(startAnswer({{"max-size", "-1"}}), prefix + "invalid size: '-1'");
+  EXPECT_EQ(startAnswer({{"max-size", "0"}}), prefix + "max-size must be a positive number");
+  EXPECT_EQ(startAnswer({{"max-file", "x"}}), prefix + "strconv.Atoi: parsing \"x\": invalid syntax");
+  EXPECT_EQ(startAnswer({{"max-file", "99999999999999999999"}}),
             prefix + "strconv.Atoi: parsing \"99999999999999999999\": value out of range");
-  EXPECT_EQ(answer({{"max-file", "0"}}), prefix + "max-file cannot be less than 1");
-  EXPECT_EQ(answer({{"compress", "x"}}), prefix + "strconv.ParseBool: parsing \"x\": invalid syntax");
-  EXPECT_EQ(answer({{"compress", "true"}}),
+  EXPECT_EQ(startAnswer({{"max-file", "0"}}), prefix + "max-file cannot be less than 1");
+  EXPECT_EQ(startAnswer({{"compress", "x"}}), prefix + "strconv.ParseBool: parsing \"x\": invalid syntax");
+  EXPECT_EQ(startAnswer({{"compress", "true"}}),
             prefix + "compress cannot be true when max-file is less than 2 or max-size is not set");
-  EXPECT_EQ(answer({{"max-size", "1m"}, {"max-file", "3"}, {"compress", "false"}}), "OK");
+  EXPECT_EQ(startAnswer({{"max-size", "1m"}, {"max-file", "3"}, {"compress", "false"}}), "OK");
 }
 
 TEST(ValidateStart, LeavesTheNoneDriverAlone) {
@@ -38,11 +38,11 @@ TEST(ValidateStart, LeavesTheNoneDriverAlone) {
 }
 
 TEST(ValidateStart, KnowsTmpfsOptions) {
-  EXPECT_EQ(answer({}, {{"/t", "size=1m,mode=1777,ro,noexec,nr_inodes=4k"}}), "OK");
-  EXPECT_EQ(answer({}, {{"/t", ""}}), "OK");
-  EXPECT_EQ(answer({}, {{"/t", "rw,nosuch"}}), "invalid tmpfs option \"nosuch\"");
-  EXPECT_EQ(answer({}, {{"/t", "size"}}), "invalid tmpfs option \"size\"");
-  EXPECT_EQ(answer({}, {{"/t", "nosuch=1"}}), "invalid tmpfs option \"nosuch=1\"");
+  EXPECT_EQ(startAnswer({}, {{"/t", "size=1m,mode=1777,ro,noexec,nr_inodes=4k"}}), "OK");
+  EXPECT_EQ(startAnswer({}, {{"/t", ""}}), "OK");
+  EXPECT_EQ(startAnswer({}, {{"/t", "rw,nosuch"}}), "invalid tmpfs option \"nosuch\"");
+  EXPECT_EQ(startAnswer({}, {{"/t", "size"}}), "invalid tmpfs option \"size\"");
+  EXPECT_EQ(startAnswer({}, {{"/t", "nosuch=1"}}), "invalid tmpfs option \"nosuch=1\"");
 }
 
 TEST(CheckProcMount, LetsOnlyKnownFilesBeReplaced) {

@@ -15,16 +15,16 @@
 namespace flotilla {
 namespace {
 
-using Tickets = TicketBook<StreamEndpoint>;
+using ExportTickets = TicketBook<StreamEndpoint>;
 
 constexpr std::size_t kMaxVisitors = 1024;
 constexpr std::chrono::seconds kLocalTimeout{10};
 
 /// A connection that has not shown its ticket yet. Reads not one byte past it.
-struct Visitor {
+struct ExportVisitor {
   net::StreamPtr stream;
   std::string peer;
-  std::array<char, Tickets::kDigits + 1> line{};
+  std::array<char, ExportTickets::kDigits + 1> line{};
   std::size_t filled = 0;
   Reactor::TimerId deadline = 0;
 };
@@ -70,7 +70,7 @@ class TlsStreamExporter final : public std::enable_shared_from_this<TlsStreamExp
       log::warning("stream port: too many connections without a ticket", {{"port", address_}});
       return;
     }
-    Visitor visitor;
+    ExportVisitor visitor;
     visitor.peer = net::peerName(fd.get());
     visitor.stream = net::makeTlsStream(
         reactor_, std::move(fd),
@@ -88,7 +88,7 @@ class TlsStreamExporter final : public std::enable_shared_from_this<TlsStreamExp
     if (it == visitors_.end()) {
       return;
     }
-    Visitor& visitor = it->second;
+    ExportVisitor& visitor = it->second;
     const auto n = visitor.stream->read(visitor.line.data() + visitor.filled,
                                         visitor.line.size() - visitor.filled);
     if (!n && n.error().kind() == ErrorKind::Unavailable) {
@@ -110,7 +110,7 @@ class TlsStreamExporter final : public std::enable_shared_from_this<TlsStreamExp
     const auto line = visitors_.at(number).line;
     const std::string peer = visitors_.at(number).peer;
     net::StreamPtr remote = dismiss(number);
-    auto local = line.back() == '\n' ? tickets_.take({line.data(), Tickets::kDigits}) : std::nullopt;
+    auto local = line.back() == '\n' ? tickets_.take({line.data(), ExportTickets::kDigits}) : std::nullopt;
     if (!local) {
       log::warning("stream port: a ticket that is void or was never issued", {{"peer", peer}});
       remote->abort();
@@ -141,9 +141,9 @@ class TlsStreamExporter final : public std::enable_shared_from_this<TlsStreamExp
   Reactor& reactor_;
   const StreamExporter::Options options_;
   const std::string address_;
-  Tickets tickets_;
+  ExportTickets tickets_;
   net::Acceptor acceptor_;
-  std::map<std::uint64_t, Visitor> visitors_;
+  std::map<std::uint64_t, ExportVisitor> visitors_;
   std::uint64_t last_visitor_ = 0;
 };
 

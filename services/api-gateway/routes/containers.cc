@@ -141,7 +141,7 @@ void attach(const Call& call) {
   answerHijack(call.dispatch, call.exchange, *std::move(job), attachStyle(call));
 }
 
-constexpr std::array kRoutes = {
+constexpr std::array kContainerRoutes = {
     Route{"GET", "/containers/json", "container_list", answerQuery, kList},
     Route{"POST", "/containers/create", "container_create", create, kCreate,
           "container.CreateRequest", 201},
@@ -166,6 +166,6 @@ constexpr std::array kRoutes = {
 
 }  // namespace
 
-std::span<const Route> containerRoutes() { return kRoutes; }
+std::span<const Route> containerRoutes() { return kContainerRoutes; }
 
 }  // namespace flotilla::gateway

@@ -12,7 +12,7 @@
 namespace flotilla::gateway {
 namespace {
 
-constexpr std::array kResize = {Parameter{"h"}, Parameter{"w"}};
+constexpr std::array kExecResize = {Parameter{"h"}, Parameter{"w"}};
 
 void startExec(const Call& call, std::string body) {
   auto job = makeJob(call);
@@ -34,20 +34,20 @@ void startExec(const Call& call, std::string body) {
   }
 }
 
-void start(const Call& call) {
+void readAndStart(const Call& call) {
   readJson(call, [call](std::string body) { startExec(call, std::move(body)); });
 }
 
-constexpr std::array kRoutes = {
+constexpr std::array kExecRoutes = {
     Route{"POST", "/containers/{name:.*}/exec", "exec_create", answerJson, {},
           "container.ExecOptions", 201},
-    Route{"POST", "/exec/{id:.*}/start", "exec_start", start, {}, "container.ExecStartOptions"},
-    Route{"POST", "/exec/{id:.*}/resize", "exec_resize", answerResize, kResize},
+    Route{"POST", "/exec/{id:.*}/start", "exec_start", readAndStart, {}, "container.ExecStartOptions"},
+    Route{"POST", "/exec/{id:.*}/resize", "exec_resize", answerResize, kExecResize},
     Route{"GET", "/exec/{id:.*}/json", "exec_inspect", answerQuery},
 };
 
 }  // namespace
 
-std::span<const Route> execRoutes() { return kRoutes; }
+std::span<const Route> execRoutes() { return kExecRoutes; }
 
 }  // namespace flotilla::gateway

@@ -12,12 +12,12 @@ namespace {
 
 using enum ParameterKind;
 
-constexpr std::array kList = {Parameter{"all"}, Parameter{"filters"}, Parameter{"shared-size"},
+constexpr std::array kImageList = {Parameter{"all"}, Parameter{"filters"}, Parameter{"shared-size"},
                               Parameter{"digests"}, Parameter{"manifests"}};
-constexpr std::array kInspect = {Parameter{"manifests"}, Parameter{"platform"}};
+constexpr std::array kImageInspect = {Parameter{"manifests"}, Parameter{"platform"}};
 constexpr std::array kHistory = {Parameter{"platform"}};
 constexpr std::array kTag = {Parameter{"repo"}, Parameter{"tag"}};
-constexpr std::array kRemove = {Parameter{"force"}, Parameter{"noprune"},
+constexpr std::array kImageRemove = {Parameter{"force"}, Parameter{"noprune"},
                                 Parameter{"platforms", List}};
 constexpr std::array kLoad = {Parameter{"quiet"}, Parameter{"platform", List}};
 constexpr std::array kSave = {Parameter{"platform", List}};
@@ -63,20 +63,20 @@ void createImage(const Call& call) {
   upload(call);
 }
 
-constexpr std::array kRoutes = {
-    Route{"GET", "/images/json", "image_list", answerQuery, kList},
+constexpr std::array kImageRoutes = {
+    Route{"GET", "/images/json", "image_list", answerQuery, kImageList},
     Route{"GET", "/images/get", "image_save", save, kSave},
     Route{"POST", "/images/load", "image_load", upload, kLoad},
     Route{"POST", "/images/create", "image_import", createImage, kImport},
     Route{"GET", "/images/{name:.*}/get", "image_save", save, kSave},
-    Route{"GET", "/images/{name:.*}/json", "image_inspect", answerQuery, kInspect},
+    Route{"GET", "/images/{name:.*}/json", "image_inspect", answerQuery, kImageInspect},
     Route{"GET", "/images/{name:.*}/history", "image_history", answerQuery, kHistory},
     Route{"POST", "/images/{name:.*}/tag", "image_tag", answerQuery, kTag, {}, 201},
-    Route{"DELETE", "/images/{name:.*}", "image_remove", answerQuery, kRemove},
+    Route{"DELETE", "/images/{name:.*}", "image_remove", answerQuery, kImageRemove},
 };
 
 }  // namespace
 
-std::span<const Route> imageRoutes() { return kRoutes; }
+std::span<const Route> imageRoutes() { return kImageRoutes; }
 
 }  // namespace flotilla::gateway

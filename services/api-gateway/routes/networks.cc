@@ -5,16 +5,16 @@
 namespace flotilla::gateway {
 namespace {
 
-constexpr std::array kList = {Parameter{"filters"}};
-constexpr std::array kInspect = {Parameter{"verbose"}, Parameter{"scope"}};
+constexpr std::array kNetworkList = {Parameter{"filters"}};
+constexpr std::array kNetworkInspect = {Parameter{"verbose"}, Parameter{"scope"}};
 
-constexpr std::array kRoutes = {
-    Route{"GET", "/networks", "network_list", answerQuery, kList},
-    Route{"GET", "/networks/{id:.*}", "network_inspect", answerQuery, kInspect},
+constexpr std::array kNetworkRoutes = {
+    Route{"GET", "/networks", "network_list", answerQuery, kNetworkList},
+    Route{"GET", "/networks/{id:.*}", "network_inspect", answerQuery, kNetworkInspect},
 };
 
 }  // namespace
 
-std::span<const Route> networkRoutes() { return kRoutes; }
+std::span<const Route> networkRoutes() { return kNetworkRoutes; }
 
 }  // namespace flotilla::gateway

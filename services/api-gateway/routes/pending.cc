@@ -15,7 +15,7 @@ constexpr Route pending(std::string_view method, std::string_view pattern) {
 }
 
 // The endpoints of API v1.51 (docker-engine-api-v1.51.yaml) that have no job yet.
-constexpr std::array kRoutes = {
+constexpr std::array kPendingRoutes = {
     pending("GET", "/containers/{name:.*}/changes"),
     pending("GET", "/containers/{name:.*}/export"),
     pending("GET", "/containers/{name:.*}/attach/ws"),
@@ -87,6 +87,6 @@ constexpr std::array kRoutes = {
 
 }  // namespace
 
-std::span<const Route> pendingRoutes() { return kRoutes; }
+std::span<const Route> pendingRoutes() { return kPendingRoutes; }
 
 }  // namespace flotilla::gateway

@@ -35,7 +35,7 @@ void events(const Call& call) {
                [](const Established&) { return textResponse(200, kJsonType, ""); });
 }
 
-constexpr std::array kRoutes = {
+constexpr std::array kSystemRoutes = {
     Route{"GET", "/_ping", "", ping},
     Route{"HEAD", "/_ping", "", ping},
     Route{"GET", "/version", "version", answerQuery},
@@ -45,6 +45,6 @@ constexpr std::array kRoutes = {
 
 }  // namespace
 
-std::span<const Route> systemRoutes() { return kRoutes; }
+std::span<const Route> systemRoutes() { return kSystemRoutes; }
 
 }  // namespace flotilla::gateway

@@ -26,7 +26,7 @@ constexpr std::size_t kReadSize = 256 * 1024;
 constexpr int kMaxLinks = 16;
 constexpr std::chrono::milliseconds kProgressInterval{100};
 
-struct FreeArchive {
+struct FreeReader {
   void operator()(archive* handle) const { archive_read_free(handle); }
 };
 
@@ -158,7 +158,7 @@ class ArchiveInput::Reader {
 
   ImageStream& stream_;
   std::vector<char> buffer_;
-  std::unique_ptr<archive, FreeArchive> archive_;
+  std::unique_ptr<archive, FreeReader> archive_;
   std::optional<Error> stream_error_;
   std::uint64_t expected_ = 0;
 };

@@ -18,7 +18,7 @@ namespace {
 
 using json::Json;
 
-Error invalid(std::string message) { return Error{ErrorKind::InvalidArgument, std::move(message)}; }
+Error invalidChange(std::string message) { return Error{ErrorKind::InvalidArgument, std::move(message)}; }
 
 bool isSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -121,13 +121,13 @@ std::vector<std::string> commandLine(const Json& config, std::string_view text) 
 Result<std::vector<std::pair<std::string, std::string>>> pairs(const std::string& instruction, std::string_view text) {
   const auto list = words(text, Quotes::Keep);
   if (list.empty()) {
-    return invalid(instruction + " requires at least one argument");
+    return invalidChange(instruction + " requires at least one argument");
   }
   std::vector<std::pair<std::string, std::string>> out;
   if (list.front().find('=') == std::string::npos) {
     const std::string_view rest = trimmed(text.substr(list.front().size()));
     if (rest.empty()) {
-      return invalid(instruction + " must have two arguments");
+      return invalidChange(instruction + " must have two arguments");
     }
     out.emplace_back(unquoted(list.front()), rest);
     return out;
@@ -135,10 +135,10 @@ Result<std::vector<std::pair<std::string, std::string>>> pairs(const std::string
   for (const std::string& word : list) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos) {
-      return invalid("Syntax error - can't find = in \"" + word + "\". Must be of the form: name=value");
+      return invalidChange("Syntax error - can't find = in \"" + word + "\". Must be of the form: name=value");
     }
     if (equals == 0) {
-      return invalid(instruction + " names can not be blank");
+      return invalidChange(instruction + " names can not be blank");
     }
     out.emplace_back(unquoted(word.substr(0, equals)), unquoted(word.substr(equals + 1)));
   }
@@ -180,13 +180,13 @@ Result<void> expose(Json& config, const std::string& word) {
   const std::string range = word.substr(0, slash);
   const std::string protocol = slash == std::string::npos ? "tcp" : word.substr(slash + 1);
   if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") {
-    return invalid("Invalid proto: " + protocol);
+    return invalidChange("Invalid proto: " + protocol);
   }
   const std::size_t dash = range.find('-');
   const auto first = portNumber(range.substr(0, dash));
   const auto last = dash == std::string::npos ? first : portNumber(range.substr(dash + 1));
   if (!first || !last || *last < *first) {
-    return invalid("Invalid containerPort: " + range);
+    return invalidChange("Invalid containerPort: " + range);
   }
   for (int port = *first; port <= *last; ++port) {
     objectAt(config, "ExposedPorts")[std::to_string(port) + "/" + protocol] = Json::object();
@@ -250,7 +250,7 @@ Result<void> healthOption(const std::string& flag, Json& health) {
   if (name == "--retries") {
     const auto count = portNumber(value);
     if (!count || *count < 0) {
-      return invalid("invalid --retries \"" + value + "\"");
+      return invalidChange("invalid --retries \"" + value + "\"");
     }
     if (*count > 0) {
       health["Retries"] = *count;
@@ -259,11 +259,11 @@ Result<void> healthOption(const std::string& flag, Json& health) {
   }
   const auto known = kDurations.find(name);
   if (known == kDurations.end()) {
-    return invalid("unknown flag: " + name);
+    return invalidChange("unknown flag: " + name);
   }
   const auto time = duration(value);
   if (!time || (*time != 0 && *time < 1'000'000)) {
-    return invalid(time ? "Interval \"" + name.substr(2) + "\" cannot be less than 1ms"
+    return invalidChange(time ? "Interval \"" + name.substr(2) + "\" cannot be less than 1ms"
                         : "time: invalid duration \"" + value + "\"");
   }
   if (*time != 0) {
@@ -283,16 +283,16 @@ Result<void> healthcheck(Json& config, std::string_view text) {
   const std::string type = upper(text.substr(0, end));
   const std::string_view rest = trimmed(text.substr(end));
   if (type.empty()) {
-    return invalid("HEALTHCHECK requires at least one argument");
+    return invalidChange("HEALTHCHECK requires at least one argument");
   }
   if (type == "NONE") {
     if (!rest.empty()) {
-      return invalid("HEALTHCHECK NONE takes no arguments");
+      return invalidChange("HEALTHCHECK NONE takes no arguments");
     }
     health = Json{{"Test", Json::array({"NONE"})}};
   } else if (type == "CMD") {
     if (rest.empty()) {
-      return invalid("Missing command after HEALTHCHECK CMD");
+      return invalidChange("Missing command after HEALTHCHECK CMD");
     }
     Json test = Json::array();
     if (const auto exec = execForm(rest)) {
@@ -305,7 +305,7 @@ Result<void> healthcheck(Json& config, std::string_view text) {
     }
     health["Test"] = std::move(test);
   } else {
-    return invalid("Unknown type \"" + type + "\" in HEALTHCHECK (try CMD)");
+    return invalidChange("Unknown type \"" + type + "\" in HEALTHCHECK (try CMD)");
   }
   config["Healthcheck"] = std::move(health);
   return {};
@@ -314,13 +314,13 @@ Result<void> healthcheck(Json& config, std::string_view text) {
 Result<void> onBuild(Json& config, std::string_view text) {
   const std::string trigger = upper(text.substr(0, text.find_first_of(" \t")));
   if (trigger.empty()) {
-    return invalid("ONBUILD requires at least one argument");
+    return invalidChange("ONBUILD requires at least one argument");
   }
   if (trigger == "ONBUILD") {
-    return invalid("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+    return invalidChange("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
   }
   if (trigger == "MAINTAINER" || trigger == "FROM") {
-    return invalid(trigger + " isn't allowed as an ONBUILD trigger");
+    return invalidChange(trigger + " isn't allowed as an ONBUILD trigger");
   }
   Json& list = config["OnBuild"];
   if (!list.is_array()) {
@@ -333,7 +333,7 @@ Result<void> onBuild(Json& config, std::string_view text) {
 Result<std::string> singleArgument(const std::string& instruction, std::string_view text) {
   const std::string value = unquoted(text);
   if (value.empty() || (instruction == "STOPSIGNAL" && words(text, Quotes::Keep).size() != 1)) {
-    return invalid(instruction + " requires exactly one argument");
+    return invalidChange(instruction + " requires exactly one argument");
   }
   return value;
 }
@@ -355,11 +355,11 @@ Result<void> workdir(Json& config, std::string_view text) {
 Result<void> volume(Json& config, std::string_view text) {
   const auto list = execForm(text).value_or(words(text, Quotes::Remove));
   if (list.empty()) {
-    return invalid("VOLUME requires at least one argument");
+    return invalidChange("VOLUME requires at least one argument");
   }
   for (const std::string& path : list) {
     if (trimmed(path).empty()) {
-      return invalid("VOLUME specified can not be an empty string");
+      return invalidChange("VOLUME specified can not be an empty string");
     }
     objectAt(config, "Volumes")[path] = Json::object();
   }
@@ -387,12 +387,12 @@ Result<void> applyNamed(Json& config, const std::string& instruction, std::strin
     for (const std::string& port : ports) {
       FLO_TRY(expose(config, port));
     }
-    return ports.empty() ? Result<void>(invalid("EXPOSE requires at least one argument")) : Result<void>{};
+    return ports.empty() ? Result<void>(invalidChange("EXPOSE requires at least one argument")) : Result<void>{};
   }
   if (instruction == "USER" || instruction == "STOPSIGNAL") {
     FLO_TRY_ASSIGN(const std::string value, singleArgument(instruction, arguments));
     if (instruction == "STOPSIGNAL" && !isSignal(value)) {
-      return invalid("invalid signal: " + value);
+      return invalidChange("invalid signal: " + value);
     }
     config[instruction == "USER" ? "User" : "StopSignal"] = value;
     return {};
@@ -409,7 +409,7 @@ Result<void> applyNamed(Json& config, const std::string& instruction, std::strin
   if (instruction == "VOLUME") {
     return volume(config, arguments);
   }
-  return invalid(instruction + " is not a valid change command");
+  return invalidChange(instruction + " is not a valid change command");
 }
 
 }  // namespace

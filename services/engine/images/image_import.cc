@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
-constexpr std::size_t kReadSize = 256 * 1024;
+constexpr std::size_t kImportSize = 256 * 1024;
 
 /// "linux/arm64/v8", "linux", "arm64".
 Result<void> parsePlatform(const std::string& platform, ImportRequest& request) {
@@ -93,7 +93,7 @@ std::string configDocument(const ImageContext& context, const ImportRequest& req
 
 Result<IncomingFile*> receive(LayerIntake& intake, ImageStream& stream) {
   FLO_TRY_ASSIGN(IncomingFile* const file, intake.begin(LayerIntake::Keep::Layer));
-  std::vector<char> buffer(kReadSize);
+  std::vector<char> buffer(kImportSize);
   for (;;) {
     FLO_TRY_ASSIGN(const std::size_t got, stream.read(buffer.data(), buffer.size()));
     if (got == 0) {

@@ -12,7 +12,6 @@ namespace {
 using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
-constexpr ApiVersion kNoVirtualSize{1, 44};
 constexpr ApiVersion kNoContainerConfig{1, 45};
 constexpr ApiVersion kImageOnlyConfig{1, 50};
 constexpr const char* kZeroTime = "0001-01-01T00:00:00Z";

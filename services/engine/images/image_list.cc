@@ -13,7 +13,6 @@ namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-constexpr ApiVersion kNoVirtualSize{1, 44};
 constexpr ApiVersion kEmptyNameLists{1, 43};
 constexpr ApiVersion kContainerCount{1, 51};
 

@@ -14,7 +14,7 @@ constexpr int kMaxIndexDepth = 4;
 constexpr const char* kNameAnnotation = "io.containerd.image.name";
 constexpr const char* kTagAnnotation = "org.opencontainers.image.ref.name";
 
-Error invalid(const std::string& what) { return Error{ErrorKind::InvalidArgument, what}; }
+Error invalidArchive(const std::string& what) { return Error{ErrorKind::InvalidArgument, what}; }
 
 Result<Json> document(ArchiveInput& archive, const std::string& name) {
   FLO_TRY_ASSIGN(const std::string text, archive.text(name));
@@ -22,7 +22,7 @@ Result<Json> document(ArchiveInput& archive, const std::string& name) {
   return parsed ? std::move(parsed) : Result<Json>(std::move(parsed).error().context(name));
 }
 
-std::string text(const Json& object, const char* key) {
+std::string textMember(const Json& object, const char* key) {
   const auto it = object.is_object() ? object.find(key) : object.end();
   return object.is_object() && it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
@@ -35,7 +35,7 @@ Json list(const Json& object, const char* key) {
 Result<Reference> taggedReference(const std::string& name) {
   FLO_TRY_ASSIGN(Reference reference, Reference::parse(name));
   if (reference.tag.empty()) {
-    return invalid("invalid tag \"" + name + "\"");
+    return invalidArchive("invalid tag \"" + name + "\"");
   }
   reference.digest.clear();
   return reference;
@@ -43,7 +43,7 @@ Result<Reference> taggedReference(const std::string& name) {
 
 Result<ImagePlan> planOfManifestItem(ArchiveInput& archive, const Json& item) {
   ImagePlan plan;
-  FLO_TRY_ASSIGN(plan.config, archive.text(text(item, "Config")));
+  FLO_TRY_ASSIGN(plan.config, archive.text(textMember(item, "Config")));
   for (const Json& layer : list(item, "Layers")) {
     plan.layer_files.push_back(layer.is_string() ? layer.get<std::string>() : std::string());
   }
@@ -51,14 +51,14 @@ Result<ImagePlan> planOfManifestItem(ArchiveInput& archive, const Json& item) {
     FLO_TRY_ASSIGN(Reference reference, taggedReference(tag.is_string() ? tag.get<std::string>() : ""));
     plan.tags.push_back(std::move(reference));
   }
-  plan.parent = text(item, "Parent");
+  plan.parent = textMember(item, "Parent");
   return plan;
 }
 
 Result<std::vector<ImagePlan>> planOfManifest(ArchiveInput& archive) {
   FLO_TRY_ASSIGN(const Json manifest, document(archive, "manifest.json"));
   if (!manifest.is_array()) {
-    return invalid("manifest.json: not a list of images");
+    return invalidArchive("manifest.json: not a list of images");
   }
   std::vector<ImagePlan> plans;
   for (const Json& item : manifest) {
@@ -69,17 +69,17 @@ Result<std::vector<ImagePlan>> planOfManifest(ArchiveInput& archive) {
 }
 
 Result<std::string> blobName(const Json& descriptor) {
-  const std::string digest = text(descriptor, "digest");
+  const std::string digest = textMember(descriptor, "digest");
   if (!isSha256Digest(digest)) {
-    return invalid("invalid digest \"" + digest + "\" in the image layout");
+    return invalidArchive("invalid digest \"" + digest + "\" in the image layout");
   }
   return "blobs/sha256/" + std::string(digestHex(digest));
 }
 
 bool isForHost(const Json& descriptor, const std::string& architecture) {
   const auto platform = descriptor.find("platform");
-  return platform != descriptor.end() && text(*platform, "os") == "linux" &&
-         text(*platform, "architecture") == architecture;
+  return platform != descriptor.end() && textMember(*platform, "os") == "linux" &&
+         textMember(*platform, "architecture") == architecture;
 }
 
 /// The manifest that a descriptor leads to: itself, or this host's of an index.
@@ -94,7 +94,7 @@ Result<Json> imageManifest(ArchiveInput& archive, const Json& descriptor, const 
       return imageManifest(archive, candidate, architecture, depth + 1);
     }
   }
-  return invalid("no image for linux/" + architecture + " in " + name);
+  return invalidArchive("no image for linux/" + architecture + " in " + name);
 }
 
 std::vector<Reference> tagsOf(const Json& descriptor) {
@@ -103,7 +103,7 @@ std::vector<Reference> tagsOf(const Json& descriptor) {
     return {};
   }
   for (const char* key : {kNameAnnotation, kTagAnnotation}) {
-    const std::string name = text(*annotations, key);
+    const std::string name = textMember(*annotations, key);
     // A bare "1.2" is a tag of no repository; only what names one is used.
     if (name.find_first_of(":/") != std::string::npos) {
       if (auto reference = Reference::parse(name)) {
@@ -120,7 +120,7 @@ Result<ImagePlan> planOfDescriptor(ArchiveInput& archive, const Json& descriptor
   FLO_TRY_ASSIGN(const Json manifest, imageManifest(archive, descriptor, architecture, 0));
   const auto config = manifest.is_object() ? manifest.find("config") : manifest.end();
   if (!manifest.is_object() || config == manifest.end()) {
-    return invalid("an image manifest without a config");
+    return invalidArchive("an image manifest without a config");
   }
   ImagePlan plan;
   FLO_TRY_ASSIGN(const std::string config_name, blobName(*config));
@@ -140,7 +140,7 @@ Result<std::vector<ImagePlan>> planOfLayout(ArchiveInput& archive, const std::st
   bool skipped = false;
   for (const Json& descriptor : manifests) {
     if (!descriptor.is_object()) {
-      return invalid("index.json: not an image index");
+      return invalidArchive("index.json: not an image index");
     }
     // An index may list one image's platforms directly.
     if (descriptor.contains("platform") && manifests.size() > 1 && !isForHost(descriptor, architecture)) {
@@ -151,7 +151,7 @@ Result<std::vector<ImagePlan>> planOfLayout(ArchiveInput& archive, const std::st
     plans.push_back(std::move(plan));
   }
   if (plans.empty()) {
-    return invalid(skipped ? "no image for linux/" + architecture + " in index.json" : "index.json lists no image");
+    return invalidArchive(skipped ? "no image for linux/" + architecture + " in index.json" : "index.json lists no image");
   }
   return plans;
 }
@@ -165,7 +165,7 @@ Result<std::vector<ImagePlan>> planImages(ArchiveInput& archive, const std::stri
   if (archive.find("index.json") != nullptr) {
     return planOfLayout(archive, architecture);
   }
-  return invalid("not an image archive: neither manifest.json nor index.json in it");
+  return invalidArchive("not an image archive: neither manifest.json nor index.json in it");
 }
 
 }  // namespace flotilla::engine

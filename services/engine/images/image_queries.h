@@ -7,6 +7,9 @@
 
 namespace flotilla::engine {
 
+/// From this API version on images have no VirtualSize.
+inline constexpr ApiVersion kNoVirtualSize{1, 44};
+
 struct ImageListOptions {
   bool all = false;          // also images that are only parents of others
   bool shared_size = false;

@@ -26,11 +26,11 @@ constexpr const char* kConfigType = "application/vnd.oci.image.config.v1+json";
 constexpr const char* kManifestType = "application/vnd.oci.image.manifest.v1+json";
 constexpr const char* kIndexType = "application/vnd.oci.image.index.v1+json";
 
-std::string dump(const OrderedJson& value) {
+std::string jsonText(const OrderedJson& value) {
   return value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
-std::string blobName(std::string_view hex) { return "blobs/sha256/" + std::string(hex); }
+std::string blobPath(std::string_view hex) { return "blobs/sha256/" + std::string(hex); }
 
 /// Image ids with the tags asked for, in the order of the names.
 class Selection {
@@ -85,7 +85,7 @@ class Selection {
   ImageRecords& records_;
 };
 
-struct FreeArchive {
+struct FreeWriter {
   void operator()(archive* handle) const { archive_write_free(handle); }
 };
 
@@ -155,7 +155,7 @@ class TarOutput {
   }
 
   ImageStream& stream_;
-  std::unique_ptr<archive, FreeArchive> archive_;
+  std::unique_ptr<archive, FreeWriter> archive_;
   std::optional<Error> stream_error_;
 };
 
@@ -176,13 +176,13 @@ class Layout {
   Result<void> add(const SavePlan::Image& image) {
     FLO_TRY_ASSIGN(const ImageDocument document, ImageDocument::parse(image.record.config));
     const std::int64_t mtime = std::max<std::int64_t>(document.created_ns.value_or(0) / 1'000'000'000, 0);
-    const std::string config_name = blobName(digestHex(image.record.id));
+    const std::string config_name = blobPath(digestHex(image.record.id));
     blobs[config_name] = Content{image.record.config, nullptr, mtime};
     OrderedJson layers = OrderedJson::array();
     OrderedJson names = OrderedJson::array();
     std::map<std::string, OrderedJson> sources;
     for (const SavePlan::Layer& layer : image.layers) {
-      const std::string name = blobName(digestHex(layer.record.diff_id));
+      const std::string name = blobPath(digestHex(layer.record.diff_id));
       blobs[name] = Content{"", &layer, mtime};
       names.push_back(name);
       layers.push_back(OrderedJson{{"mediaType", kLayerType}, {"digest", layer.record.diff_id}, {"size", layer.record.tar_size}});
@@ -204,9 +204,9 @@ class Layout {
                                {"mediaType", kManifestType},
                                {"config", descriptor(kConfigType, image.record.id, image.record.config.size())},
                                {"layers", layers}};
-    const std::string text = dump(manifest);
+    const std::string text = jsonText(manifest);
     const std::string digest = "sha256:" + sha256Hex(text);
-    blobs[blobName(digestHex(digest))] = Content{text, nullptr, 0};
+    blobs[blobPath(digestHex(digest))] = Content{text, nullptr, 0};
     OrderedJson entry = descriptor(kManifestType, digest, text.size());
     if (image.tags.empty()) {
       index.push_back(entry);
@@ -330,11 +330,11 @@ Result<void> saveImages(const SavePlan& plan, ImageStream& stream) {
     }
   }
   const OrderedJson index{{"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", layout.index}};
-  FLO_TRY(out.file("index.json", dump(index), 0));
-  FLO_TRY(out.file("manifest.json", dump(layout.items) + "\n", 0));
+  FLO_TRY(out.file("index.json", jsonText(index), 0));
+  FLO_TRY(out.file("manifest.json", jsonText(layout.items) + "\n", 0));
   FLO_TRY(out.file("oci-layout", R"({"imageLayoutVersion": "1.0.0"})", 0));
   if (!layout.repositories.empty()) {
-    FLO_TRY(out.file("repositories", dump(OrderedJson(layout.repositories)) + "\n", 0));
+    FLO_TRY(out.file("repositories", jsonText(OrderedJson(layout.repositories)) + "\n", 0));
   }
   return out.close();
 }

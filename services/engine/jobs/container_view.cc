@@ -9,7 +9,6 @@
 namespace flotilla::engine {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::size_t kMaxCached = 20'000;
 
 std::string commandText(const ContainerSpec& spec) {

@@ -7,7 +7,6 @@
 namespace flotilla::engine {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
 
 std::string attribute(const Event& event, const std::string& name) {
   const auto found = event.attributes.find(name);

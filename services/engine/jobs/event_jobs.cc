@@ -6,11 +6,11 @@
 
 #include "common/json/json.h"
 #include "engine/jobs/event_follower.h"
+#include "engine/jobs/json_writer.h"
 
 namespace flotilla::engine {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::size_t kFractionDigits = 9;
 
 struct EventJobParts {

@@ -14,7 +14,7 @@ using Parts = ContainerJobParts;
 
 std::string execId(const Job& job) { return job.args.empty() ? "" : job.args.front(); }
 
-JobResult create(Parts& parts, const Job& job) {
+JobResult createExec(Parts& parts, const Job& job) {
   FLO_TRY_ASSIGN(auto config, model::decodeExecConfig(job.body, job.api_version));
   FLO_TRY_ASSIGN(const auto record, namedContainer(parts.lifecycle, job));
   FLO_TRY_ASSIGN(config.detach_keys, parseDetachKeys(config.detach_keys));
@@ -36,7 +36,7 @@ Result<ExecStartOptions> startOptions(const Job& job) {
   return options;
 }
 
-JobResult start(Parts& parts, const JobContextPtr& context) {
+JobResult startExec(Parts& parts, const JobContextPtr& context) {
   const Job& job = context->job();
   FLO_TRY_ASSIGN(const auto options, startOptions(job));
   FLO_TRY_ASSIGN(const auto exec, parts.lifecycle.execs.get(execId(job)));
@@ -50,7 +50,7 @@ JobResult start(Parts& parts, const JobContextPtr& context) {
   return JobOutput{};
 }
 
-JobResult inspect(Parts& parts, const Job& job) {
+JobResult inspectExec(Parts& parts, const Job& job) {
   FLO_TRY_ASSIGN(const auto exec, parts.lifecycle.execs.inspect(execId(job)));
   const model::ExecConfig& config = exec.config;
   JsonWriter out;
@@ -77,7 +77,7 @@ JobResult inspect(Parts& parts, const Job& job) {
   return JobOutput{out.take(), {}};
 }
 
-JobResult resize(Parts& parts, const Job& job) {
+JobResult resizeExec(Parts& parts, const Job& job) {
   FLO_TRY_ASSIGN(const unsigned height, parseTerminalSize(job, "h", "height"));
   FLO_TRY_ASSIGN(const unsigned width, parseTerminalSize(job, "w", "width"));
   return emptyResult(parts.lifecycle.execs.resize(execId(job), height, width));
@@ -92,11 +92,11 @@ void addExecJobs(JobEngine& engine, ContainerJobParts parts_in) {
       context->complete(handler(*parts, context->job()));
     });
   };
-  simple("exec_create", Lane::Query, create);
-  simple("exec_inspect", Lane::Query, inspect);
-  simple("exec_resize", Lane::Query, resize);
+  simple("exec_create", Lane::Query, createExec);
+  simple("exec_inspect", Lane::Query, inspectExec);
+  simple("exec_resize", Lane::Query, resizeExec);
   engine.handle("exec_start", Lane::Work, [parts](const JobContextPtr& context) {
-    context->complete(start(*parts, context));
+    context->complete(startExec(*parts, context));
   });
 }
 

@@ -10,6 +10,9 @@
 
 namespace flotilla::engine {
 
+/// Documents count in seconds what records keep in nanoseconds.
+inline constexpr std::int64_t kSecond = 1'000'000'000;
+
 /// Writes one JSON document front to back, members in the order given (dockerd's order is what
 /// people see). Balanced use is the caller's duty.
 class JsonWriter {

@@ -32,10 +32,10 @@ class OneJob final : public JobContext {
   std::promise<JobResult> done_;
 };
 
-class VolumeJobs : public testing::Test {
+class VolumeJobs : public ::testing::Test {
  protected:
   VolumeJobs() {
-    std::string pattern = testing::TempDir() + "flotilla-volume-jobs-XXXXXX";
+    std::string pattern = ::testing::TempDir() + "flotilla-volume-jobs-XXXXXX";
     root_ = ::mkdtemp(pattern.data());
     database_ = Database::open(root_ + "/engine.db", volumeMigrations()).value();
     const VolumeUsers users = [this](const std::string& name) {

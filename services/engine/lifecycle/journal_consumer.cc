@@ -10,7 +10,6 @@ namespace flotilla::engine {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr int kKilled = 137;  // what an exec ends with when its container does
 
 Result<void> appendUnmounts(LifecycleParts& parts, Transaction& transaction,
                             const ContainerRecord& record) {

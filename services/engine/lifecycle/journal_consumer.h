@@ -13,6 +13,9 @@
 
 namespace flotilla::engine {
 
+/// The exit code of what was killed, as shells count it: 128 + SIGKILL.
+inline constexpr int kKilled = 137;
+
 /// Turns what shims recorded into rows and events, each line once: the lines' effect, their events,
 /// the answers of waiters and the position in the journal commit together (decisions.md 1, 7).
 /// Only then are waiters and `stopped` told. Thread-safe.

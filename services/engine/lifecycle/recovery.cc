@@ -11,7 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kKilled = 137;
 constexpr int kLostWithBoot = 255;
 
 Result<void> makeFolder(const std::string& path, fs::perms permissions) {

@@ -12,7 +12,6 @@
 namespace flotilla::engine {
 namespace {
 
-constexpr int kKilled = 137;
 constexpr std::chrono::milliseconds kBuryAgain{50};
 
 }  // namespace

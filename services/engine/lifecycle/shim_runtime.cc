@@ -27,7 +27,7 @@ constexpr milliseconds kLaunchTimeout{20'000};
 constexpr milliseconds kGoTimeout{120'000};
 constexpr milliseconds kPredecessorTimeout{15'000};
 
-Result<void> writeText(const std::string& path, const std::string& text) {
+Result<void> writeInput(const std::string& path, const std::string& text) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) {
     return sysError("open " + path, errno);
@@ -96,7 +96,7 @@ Result<void> ShimRuntime::launch(LaunchRequest request) {
   request.spec.port_fds = static_cast<unsigned>(request.port_holders.size());
   descriptors.netns = std::move(request.netns);
   descriptors.port_holders = std::move(request.port_holders);
-  FLO_TRY(writeText(request.spec.bundle + "/config.json", request.config_json));
+  FLO_TRY(writeInput(request.spec.bundle + "/config.json", request.config_json));
   return client(id).launch(options_.shim_path, request.spec, std::move(descriptors), kLaunchTimeout);
 }
 
@@ -205,7 +205,7 @@ Result<void> ShimRuntime::resize(const std::string& id, unsigned height, unsigne
 Result<StreamEndpoint> ShimRuntime::execStart(const std::string& id, ExecStart start,
                                               const std::string& process_json) {
   start.process_file = paths_.runContainer(id) + "/exec-" + start.exec_id + ".json";
-  FLO_TRY(writeText(start.process_file, process_json));
+  FLO_TRY(writeInput(start.process_file, process_json));
   return client(id).execStart(start);
 }
 

@@ -18,7 +18,7 @@
 namespace flotilla::engine {
 namespace {
 
-constexpr auto kDeadline = std::chrono::seconds(30);
+constexpr auto kMakingDeadline = std::chrono::seconds(30);
 constexpr auto kThreadNamespace = "/proc/thread-self/ns/net";
 constexpr auto kInsideName = "eth0";
 
@@ -61,7 +61,7 @@ class MakerPool final : public NamespacePool {
   }
 
   Result<WarmNamespace> take() override {
-    const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+    const auto deadline = std::chrono::steady_clock::now() + kMakingDeadline;
     const MutexLock lock(mutex_);
     ++waiting_;
     changed_.notify_all();

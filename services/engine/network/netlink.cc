@@ -12,7 +12,7 @@ namespace flotilla::engine {
 namespace {
 
 constexpr std::size_t kReceiveBuffer = 32 * 1024;
-constexpr timeval kDeadline{5, 0};
+constexpr timeval kAnswerDeadline{5, 0};
 
 template <class Header>
 Header& headerAt(std::vector<std::byte>& bytes, std::size_t offset) {
@@ -78,7 +78,7 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
   const int one = 1;
   ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &one,
                sizeof one);  // short errors; best effort
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kDeadline, sizeof kDeadline) != 0) {
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kAnswerDeadline, sizeof kAnswerDeadline) != 0) {
     return sysError("set a netlink deadline", errno);
   }
   return NetlinkSocket(std::move(fd));

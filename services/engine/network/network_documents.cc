@@ -9,20 +9,20 @@
 namespace flotilla::engine {
 namespace {
 
-using json = nlohmann::ordered_json;  // members in dockerd's order
+using OrderedJson = nlohmann::ordered_json;  // members in dockerd's order
 
-json ipamOf(const NetworkRecord& record) {
-  json config = nullptr;
+OrderedJson ipamOf(const NetworkRecord& record) {
+  OrderedJson config = nullptr;
   if (record.gateway) {
-    config = json::array({{{"Subnet", record.gateway->network().text()},
+    config = OrderedJson::array({{{"Subnet", record.gateway->network().text()},
                            {"Gateway", record.gateway->address.text()}}});
   }
   return {{"Driver", "default"}, {"Options", nullptr}, {"Config", config}};
 }
 
-json optionsOf(const NetworkRecord& record, const BridgeOptions& bridge) {
+OrderedJson optionsOf(const NetworkRecord& record, const BridgeOptions& bridge) {
   if (record.driver != "bridge") {
-    return json::object();
+    return OrderedJson::object();
   }
   return {{"com.docker.network.bridge.default_bridge", "true"},
           {"com.docker.network.bridge.enable_icc", "true"},
@@ -32,8 +32,8 @@ json optionsOf(const NetworkRecord& record, const BridgeOptions& bridge) {
           {"com.docker.network.driver.mtu", std::to_string(bridge.mtu)}};
 }
 
-json containersOf(const NetworkRecord& record, const std::vector<RunningEndpoint>& running) {
-  json containers = json::object();
+OrderedJson containersOf(const NetworkRecord& record, const std::vector<RunningEndpoint>& running) {
+  OrderedJson containers = OrderedJson::object();
   for (const auto& [id, name, endpoint] : running) {
     if (endpoint.network_id != record.id) {
       continue;
@@ -50,7 +50,7 @@ json containersOf(const NetworkRecord& record, const std::vector<RunningEndpoint
   return containers;
 }
 
-json documentOf(const NetworkRecord& record, const BridgeOptions& bridge,
+OrderedJson documentOf(const NetworkRecord& record, const BridgeOptions& bridge,
                 const std::vector<RunningEndpoint>& running) {
   return {{"Name", record.name},
           {"Id", record.id},
@@ -67,7 +67,7 @@ json documentOf(const NetworkRecord& record, const BridgeOptions& bridge,
           {"ConfigOnly", false},
           {"Containers", containersOf(record, running)},
           {"Options", optionsOf(record, bridge)},
-          {"Labels", json::object()}};
+          {"Labels", OrderedJson::object()}};
 }
 
 bool isTrue(std::string_view value) { return value == "true" || value == "1"; }
@@ -104,7 +104,7 @@ std::string networkDocument(const NetworkRecord& record, const BridgeOptions& br
 
 std::string networkListDocument(const std::vector<NetworkRecord>& records,
                                 const BridgeOptions& bridge) {
-  json list = json::array();
+  OrderedJson list = OrderedJson::array();
   for (const auto& record : records) {
     list.push_back(documentOf(record, bridge, {}));
   }

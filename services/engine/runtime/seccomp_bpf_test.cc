@@ -54,7 +54,7 @@ std::uint32_t evaluate(const std::vector<sock_filter>& program, const seccomp_da
 }
 
 /// The filter dockerd 28.5.2's container had, as read back from its process (PTRACE_SECCOMP_GET_FILTER).
-std::vector<sock_filter> recorded(const std::string& name) {
+std::vector<sock_filter> recordedFilter(const std::string& name) {
   std::ifstream file(std::string(FLO_TESTDATA) + "/seccomp_bpf_dockerd_28.5.json");
   const std::string text = nlohmann::json::parse(file).at(name);
   std::vector<unsigned char> bytes(text.size());
@@ -93,7 +93,7 @@ TEST_P(SeccompBpf, AnswersEveryCallAsDockerdsFilter) {
   if (!ours) {
     GTEST_SKIP() << "not an x86-64 build";
   }
-  const auto theirs = recorded(GetParam());
+  const auto theirs = recordedFilter(GetParam());
   const std::uint64_t arguments[] = {0, 1, 2, 8, 9, 40, 41, 0x20000, 0x20008, 0x20001, 0xffffffff, 0x02000000,
                                      0x10000000, 0x00020000, 0x7e020000, 17, 0x100000000, 0x100000008, 0x100000028};
   const std::pair<std::uint32_t, std::uint32_t> abis[] = {

@@ -30,13 +30,13 @@ std::set<json> recorded(const json& list) {
   return rules;
 }
 
-json goldens() {
+json goldenProfiles() {
   std::ifstream file(std::string(FLO_TESTDATA) + "/seccomp_dockerd_28.5.json");
   return json::parse(file);
 }
 
 TEST(DefaultSeccomp, EqualsDockerdsForEveryCapability) {
-  const json golden = goldens();
+  const json golden = goldenProfiles();
   const std::set<json> none = recorded(golden["none"]);
   EXPECT_EQ(flatten(defaultSeccomp(0)), none);
   for (const auto& [name, change] : golden.items()) {

@@ -11,7 +11,7 @@
 namespace flotilla::engine {
 namespace {
 
-constexpr std::uint64_t kNanosPerTick = 10'000'000;
+constexpr std::uint64_t kNanosPerHostTick = 10'000'000;
 constexpr int kCountedColumns = 7;
 constexpr std::uint64_t kBytesPerKilobyte = 1024;
 
@@ -35,7 +35,7 @@ HostCpu parseHostCpu(std::string_view proc_stat) {
     }
     std::uint64_t ticks = 0;
     for (int column = 0; column < kCountedColumns && columns >> ticks; ++column) {
-      host.total += ticks * kNanosPerTick;
+      host.total += ticks * kNanosPerHostTick;
     }
   }
   return host;

@@ -8,10 +8,6 @@
 namespace flotilla::engine {
 namespace {
 
-Error noSuchContainer(std::string_view reference) {
-  return Error{ErrorKind::NotFound, "No such container: " + std::string(reference)};
-}
-
 bool newer(const ContainerRecordPtr& a, const ContainerRecordPtr& b) {
   return a->created_ns != b->created_ns ? a->created_ns > b->created_ns : a->id < b->id;
 }

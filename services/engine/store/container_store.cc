@@ -70,11 +70,11 @@ Result<std::optional<std::string>> ownerOfName(Transaction& transaction, const s
   return row ? std::optional<std::string>(select.text(0)) : std::nullopt;
 }
 
-Error noSuchContainer(const std::string& id) {
-  return Error{ErrorKind::NotFound, "No such container: " + id};
-}
-
 }  // namespace
+
+Error noSuchContainer(std::string_view reference) {
+  return Error{ErrorKind::NotFound, "No such container: " + std::string(reference)};
+}
 
 Error nameConflict(const std::string& name, const std::string& owner_id) {
   return Error{ErrorKind::Conflict,

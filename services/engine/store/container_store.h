@@ -65,4 +65,7 @@ Result<std::vector<ImageUser>> usersOfImage(Transaction& transaction, const std:
 /// "Conflict. The container name \"/x\" is already in use by container \"<id>\". ..."
 Error nameConflict(const std::string& name, const std::string& owner_id);
 
+/// "No such container: x".
+Error noSuchContainer(std::string_view reference);
+
 }  // namespace flotilla::engine

@@ -8,7 +8,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t kKeptNs = 300LL * 1'000'000'000LL;
+constexpr std::int64_t kExecKeptNs = 300LL * 1'000'000'000LL;
 constexpr std::int64_t kKeptCount = 1000;
 
 std::string_view stateName(ExecRecord::State state) {
@@ -30,7 +30,7 @@ ExecRecord::State stateFromName(std::string_view name) {
 Result<void> expire(Transaction& transaction, const std::string& container, std::int64_t now_ns) {
   FLO_TRY_ASSIGN(auto old, transaction.prepare("DELETE FROM execs WHERE container = ? AND state ="
                                                " 'exited' AND finished_ns < ?"));
-  FLO_TRY(old.bind(container).bind(now_ns - kKeptNs).run());
+  FLO_TRY(old.bind(container).bind(now_ns - kExecKeptNs).run());
   FLO_TRY_ASSIGN(auto many,
                  transaction.prepare("DELETE FROM execs WHERE container = ?1 AND state = 'exited' AND id"
                                      " NOT IN (SELECT id FROM execs WHERE container = ?1 ORDER BY state"

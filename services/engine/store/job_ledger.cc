@@ -3,7 +3,7 @@
 namespace flotilla::engine {
 namespace {
 
-constexpr std::int64_t kKeptNs = 600LL * 1'000'000'000LL;
+constexpr std::int64_t kResultKeptNs = 600LL * 1'000'000'000LL;
 
 }  // namespace
 
@@ -49,7 +49,7 @@ Result<void> JobLedger::expire() {
   return database_.write(Durability::Relaxed, [this](Transaction& transaction) -> Result<void> {
     FLO_TRY_ASSIGN(auto remove,
                    transaction.prepare("DELETE FROM jobs WHERE state = 'done' AND finished_ns < ?"));
-    return remove.bind(clock_() - kKeptNs).run();
+    return remove.bind(clock_() - kResultKeptNs).run();
   });
 }
 

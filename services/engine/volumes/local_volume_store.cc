@@ -25,7 +25,7 @@ constexpr auto kCopying = ".copying";  // beside _data: a copy-up is under way, 
 constexpr mode_t kVolumeMode = 0701;   // as dockerd's: others pass, but do not list
 constexpr mode_t kDataMode = 0755;
 constexpr auto kCopyDeadline = std::chrono::minutes(5);
-constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr int kOpenVolume = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr std::string_view kColumns = "SELECT name, created, labels, options FROM volumes";
 
 constexpr std::string_view kSchema1 = R"sql(
@@ -59,7 +59,7 @@ Result<UniqueFd> makeDirectoryAt(int parent, const std::string& name, mode_t mod
   if (!made && errno != EEXIST) {
     return sysError("make directory " + name, errno);
   }
-  UniqueFd fd(::openat(parent, name.c_str(), kOpenDirectory));
+  UniqueFd fd(::openat(parent, name.c_str(), kOpenVolume));
   if (!fd || (made && ::fchmod(fd.get(), mode) != 0)) {
     return sysError("open directory " + name, errno);
   }
@@ -104,7 +104,7 @@ Result<std::unique_ptr<VolumeStore>> VolumeStore::create(Database& database, Eve
 Result<void> LocalVolumeStore::start() {
   std::error_code error;
   const bool made = std::filesystem::create_directories(options_.directory, error);
-  directory_.reset(::open(options_.directory.c_str(), kOpenDirectory));
+  directory_.reset(::open(options_.directory.c_str(), kOpenVolume));
   if (!directory_ || (made && ::fchmod(directory_.get(), kVolumeMode) != 0)) {
     return sysError("open " + options_.directory, errno);
   }
@@ -135,7 +135,7 @@ Result<void> LocalVolumeStore::recoverEntry(const std::string& name) {
     }
     return {};
   }
-  const UniqueFd data(::openat(directory_.get(), (name + "/_data").c_str(), kOpenDirectory));
+  const UniqueFd data(::openat(directory_.get(), (name + "/_data").c_str(), kOpenVolume));
   FLO_TRY_ASSIGN(const auto row, load(name));
   if (row || !data || !isVolumeName(name)) {
     return {};
@@ -298,7 +298,7 @@ Result<void> LocalVolumeStore::remove(const std::string& name) {
 }
 
 Result<void> LocalVolumeStore::removeHidden(const std::string& hidden) {
-  const UniqueFd volume(::openat(directory_.get(), hidden.c_str(), kOpenDirectory));
+  const UniqueFd volume(::openat(directory_.get(), hidden.c_str(), kOpenVolume));
   if (!volume) {
     return errno == ENOENT ? Result<void>{} : sysError("remove a volume", errno);
   }
@@ -310,8 +310,8 @@ Result<void> LocalVolumeStore::removeHidden(const std::string& hidden) {
 }
 
 Result<void> LocalVolumeStore::copyUp(const std::string& name, int source_dir_fd) {
-  const UniqueFd volume(::openat(directory_.get(), name.c_str(), kOpenDirectory));
-  const UniqueFd data(volume ? ::openat(volume.get(), "_data", kOpenDirectory) : -1);
+  const UniqueFd volume(::openat(directory_.get(), name.c_str(), kOpenVolume));
+  const UniqueFd data(volume ? ::openat(volume.get(), "_data", kOpenVolume) : -1);
   if (!data) {
     return sysError("open volume " + name, errno);
   }
