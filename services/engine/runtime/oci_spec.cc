@@ -8,7 +8,7 @@
 #include "engine/runtime/oci_mounts.h"
 #include "engine/runtime/oci_resources.h"
 #include "engine/runtime/seccomp.h"
-#include "engine/runtime/seccomp_bpf.h"
+#include "engine/runtime/seccomp_filter.h"
 
 namespace flotilla::engine {
 namespace {
@@ -106,22 +106,22 @@ json namespacesOf(const SpecInput& input) {
   return namespaces;
 }
 
-Result<json> seccompOf(const SpecInput& input, const model::SecurityOptions& security,
-                       model::CapabilitySet capabilities) {
+Result<SeccompFilter> seccompOf(const SpecInput& input, const model::SecurityOptions& security,
+                                model::CapabilitySet capabilities) {
+  const SeccompCompiler compiler = input.raw_seccomp ? SeccompCompiler::Engine : SeccompCompiler::Runtime;
   if (!security.seccomp_profile.empty()) {
-    return customSeccomp(security.seccomp_profile, capabilities);
+    FLO_TRY_ASSIGN(json rules, customSeccomp(security.seccomp_profile, capabilities));
+    return finishFilter(std::move(rules), compiler);
   }
   if (security.seccomp_unconfined || input.host->privileged) {
-    return json(nullptr);
+    return SeccompFilter{};
   }
-  return defaultSeccomp(capabilities);
+  return defaultFilter(capabilities, compiler);
 }
 
-Result<json> linuxOf(const SpecInput& input, const model::SecurityOptions& security,
-                     model::CapabilitySet capabilities) {
+Result<json> linuxOf(const SpecInput& input, json seccomp) {
   FLO_TRY_ASSIGN(DeviceLists devices, ociDevices(*input.host));
   FLO_TRY_ASSIGN(json sysctls, ociSysctls(input));
-  FLO_TRY_ASSIGN(json seccomp, seccompOf(input, security, capabilities));
   json result = {{"namespaces", namespacesOf(input)},
                  {"cgroupsPath", input.cgroup_path},
                  {"resources", ociLimits(*input.host, input.cgroup_v2)}};
@@ -161,15 +161,6 @@ json annotationsOf(const SpecInput& input) {
   return annotations;
 }
 
-/// Hands crun the program instead of the rules, which then only say that there is a filter: crun
-/// would pass them through the host's libseccomp, which may not know the newest calls.
-void useFinishedFilter(json& seccomp, json& annotations) {
-  if (const auto program = compileSeccomp(seccomp)) {
-    annotations[kBpfAnnotation] = encodeBpf(*program);
-    seccomp = {{"defaultAction", seccomp["defaultAction"]}, {"syscalls", json::array()}};
-  }
-}
-
 }  // namespace
 
 std::vector<std::string> mergeEnvironment(std::vector<std::string> base, const std::vector<std::string>& overrides) {
@@ -196,7 +187,8 @@ Result<std::string> buildOciSpec(const SpecInput& input) {
                  model::resolveCapabilities(input.host->cap_add, input.host->cap_drop, input.host->privileged,
                                             input.capabilities));
   FLO_TRY_ASSIGN(json process, processOf(input, capabilities, security.no_new_privileges));
-  FLO_TRY_ASSIGN(json linux_part, linuxOf(input, security, capabilities));
+  FLO_TRY_ASSIGN(SeccompFilter seccomp, seccompOf(input, security, capabilities));
+  FLO_TRY_ASSIGN(json linux_part, linuxOf(input, std::move(seccomp.rules)));
   json spec = {{"ociVersion", "1.0.2"},
                {"process", std::move(process)},
                {"root", {{"path", input.rootfs}}},
@@ -209,8 +201,8 @@ Result<std::string> buildOciSpec(const SpecInput& input) {
     spec["hostname"] = input.config->hostname;
   }
   json annotations = annotationsOf(input);
-  if (input.raw_seccomp && spec["linux"].contains("seccomp")) {
-    useFinishedFilter(spec["linux"]["seccomp"], annotations);
+  if (!seccomp.program.empty()) {
+    annotations[kBpfAnnotation] = std::move(seccomp.program);
   }
   if (!annotations.empty()) {
     spec["annotations"] = std::move(annotations);

@@ -10,6 +10,7 @@
 
 #include "common/model/capabilities.h"
 #include "engine/runtime/seccomp.h"
+#include "engine/runtime/seccomp_filter.h"
 
 namespace flotilla::engine {
 namespace {
@@ -119,6 +120,21 @@ TEST(CompileSeccomp, LeavesOtherProfilesToTheRuntime) {
   const auto custom = customSeccomp(R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[
       {"names":["mkdir"],"action":"SCMP_ACT_LOG"}]})", 0);
   EXPECT_FALSE(compileSeccomp(custom.value()));
+}
+
+TEST(SeccompFilter, IsTheSameEachTimeAndItsOwnForEachSetOfCapabilities) {
+  const auto engine = SeccompCompiler::Engine;
+  const auto usual = model::defaultCapabilities();
+  const SeccompFilter first = defaultFilter(usual, engine);
+  EXPECT_EQ(defaultFilter(usual, engine).program, first.program);
+  EXPECT_EQ(first.program, finishFilter(defaultSeccomp(usual), engine).program);
+  const SeccompFilter rules = defaultFilter(usual, SeccompCompiler::Runtime);
+  EXPECT_EQ(rules.program, "");
+  EXPECT_EQ(rules.rules, defaultSeccomp(usual));
+  if (!first.program.empty()) {
+    EXPECT_NE(defaultFilter(0, engine).program, first.program);
+    EXPECT_TRUE(first.rules["syscalls"].empty());
+  }
 }
 
 TEST(CompileSeccomp, StaysWithinTheKernelsLimit) {
