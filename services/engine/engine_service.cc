@@ -56,6 +56,18 @@ std::string findRuntime() {
   return "";
 }
 
+/// The kernel's names of sockets end at 107 bytes, and a worker's streams are in the run folder.
+Result<void> checkRunFolder(const Paths& paths) {
+  constexpr std::size_t kLongestName = 107;
+  const std::size_t below = paths.streams().size() - paths.run().size() + sizeof("/4194304.sock") - 1;
+  if (paths.run().size() + below > kLongestName) {
+    return Error{ErrorKind::InvalidArgument,
+                 "the path of --exec-root " + paths.run() + " is too long for the sockets in it: at most " +
+                     std::to_string(kLongestName - below) + " bytes"};
+  }
+  return {};
+}
+
 /// Random, version 4, as dockerd's ID.
 std::string makeUuid() {
   std::string hex = randomHex(16);
@@ -124,6 +136,7 @@ std::string EngineService::Parts::program(const std::string& name) const {
 }
 
 Result<void> EngineService::Parts::wireStore() {
+  FLO_TRY(checkRunFolder(paths));
   FLO_TRY(makeEngineFolders(paths));
   FLO_TRY_ASSIGN(id, engineId(options.root));
   FLO_TRY_ASSIGN(database, Database::open(paths.database(), allMigrations()));

@@ -44,6 +44,31 @@ sockaddr_un unixAddress(const std::string& path) {
   return address;
 }
 
+/// The name of a socket to connect to. Names end at 107 bytes: a longer path is reached through an
+/// open descriptor of its folder.
+struct PeerName {
+  sockaddr_un address{};
+  UniqueFd folder;  // open until connect() has returned
+};
+
+Result<PeerName> peerName(const std::string& path) {
+  PeerName name;
+  std::string shown = path;
+  if (path.size() >= sizeof name.address.sun_path) {
+    const std::size_t slash = path.rfind('/');
+    name.folder.reset(::open(path.substr(0, slash).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!name.folder) {
+      return sysError("open the folder of " + path, errno).as(ErrorKind::Unavailable);
+    }
+    shown = "/proc/self/fd/" + std::to_string(name.folder.get()) + path.substr(slash);
+  }
+  if (shown.size() >= sizeof name.address.sun_path) {
+    return Error(ErrorKind::InvalidArgument, "the name of socket " + path + " is too long");
+  }
+  name.address = unixAddress(shown);
+  return name;
+}
+
 UniqueFd makeSocket(int family, int extra_flags) {
   return UniqueFd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | extra_flags, 0));
 }
@@ -156,8 +181,8 @@ Result<UniqueFd> connectTo(const Address& address, const sockaddr* name, socklen
 Result<UniqueFd> beginConnect(const Address& address, Names names) {
   switch (address.kind) {
     case Address::Kind::Unix: {
-      sockaddr_un name = unixAddress(address.path);
-      return connectTo(address, generic(name), sizeof name);
+      FLO_TRY_ASSIGN(const PeerName name, peerName(address.path));
+      return connectTo(address, generic(name.address), sizeof name.address);
     }
     case Address::Kind::Tcp: {
       FLO_TRY_ASSIGN(AddrinfoList list, resolve(address, names));

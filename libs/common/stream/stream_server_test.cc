@@ -189,6 +189,20 @@ TEST_F(StreamServerTest, ClientNamesAnEndpointNobodyServes) {
   EXPECT_NE(client->error().message().find(dir_ + "/nobody"), std::string::npos);
 }
 
+TEST_F(StreamServerTest, ClientReachesAPathLongerThanASocketsName) {
+  const std::string folder = dir_ + "/" + std::string(150, 'f');
+  std::filesystem::create_directories(folder);
+  std::filesystem::rename(dir_ + "/s", folder + "/s");
+  StreamEndpoint endpoint = expect();
+  endpoint.address = "unix:" + folder + "/s";
+  std::optional<Result<net::StreamPtr>> client;
+  connectStream(*reactor_, endpoint, {.timeout = 10s},
+                [&](Result<net::StreamPtr> stream) { client = std::move(stream); });
+  ASSERT_TRUE(until([&] { return client && accepted_.size() == 1; }));
+  ASSERT_TRUE(*client) << client->error().message();
+  EXPECT_TRUE(accepted_.front());
+}
+
 TEST_F(StreamServerTest, ClientGivesUpOnAFullQueue) {
   auto listener =
       net::listenOn({.kind = net::Address::Kind::Unix, .path = dir_ + "/full"}, {.backlog = 0});
