@@ -20,12 +20,11 @@ Result<void> hideUnified() {
   if (::statfs(kHybrid, &status) != 0 || status.f_type != CGROUP2_SUPER_MAGIC) {
     return {};
   }
-  if (::mount("", "/sys", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      ::umount2(kHybrid, MNT_DETACH) != 0) {
+  if (::mount("", "/sys", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     return sysError("hide the unified cgroup hierarchy", errno);
   }
-  // The runtime makes directories here; without a mount of our own they would land in the host's
-  // tmpfs, below its mount of `unified`, where nobody finds them again.
+  // Covered, not unmounted: the kernel waits for every CPU at an unmount, and the runtime makes
+  // directories here, which would land in the host's tmpfs below.
   if (::mount("tmpfs", kHybrid, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") !=
       0) {
     return sysError("cover the unified cgroup hierarchy", errno);
