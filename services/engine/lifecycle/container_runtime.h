@@ -24,6 +24,7 @@ struct BindSource {
 
 /// All a shim needs. LaunchSpec::binds is filled in from `binds`, in order.
 struct LaunchRequest {
+  UniqueFd lock;                       // from ContainerRuntime::reserve()
   shim::LaunchSpec spec;
   std::string config_json;             // the bundle's config.json
   std::vector<BindSource> binds;
@@ -44,7 +45,11 @@ class ContainerRuntime {
  public:
   virtual ~ContainerRuntime() = default;
 
-  /// Starts a shim that waits for go(). Waits for the shim of an earlier run to leave.
+  /// The right to start the shim of `id`: waits until the one of an earlier run has left, and keeps
+  /// others out until it is dropped. What that one wrote to the journal is all there now, and the
+  /// numbers of the next lines follow. Errors: Unavailable when it does not leave.
+  virtual Result<UniqueFd> reserve(const std::string& id) = 0;
+  /// Starts a shim that waits for go().
   virtual Result<void> launch(LaunchRequest request) = 0;
   [[nodiscard]] virtual bool alive(const std::string& id) = 0;
   /// Starts the process. The journal has the outcome before this returns.

@@ -86,6 +86,15 @@ Result<void> Launcher::prepare(const ContainerRecord& record) {
   if (record.state.prepared && parts_.runtime.alive(record.id)) {
     return {};
   }
+  FLO_TRY_ASSIGN(auto shim_lock, parts_.runtime.reserve(record.id));
+  // An exit is told before its shim has left: only now is all known that it wrote, and with it the
+  // number of the next line.
+  FLO_TRY(consumer_.consume(record.id));
+  FLO_TRY_ASSIGN(const auto current, parts_.catalog.get(record.id));
+  return launch(*current, std::move(shim_lock));
+}
+
+Result<void> Launcher::launch(const ContainerRecord& record, UniqueFd shim_lock) {
   FLO_TRY(makeContainerFolders(parts_.paths, record.id));
   FLO_TRY_ASSIGN(auto net, network(record));
   auto prepared = [&]() -> Result<void> {
@@ -93,6 +102,7 @@ Result<void> Launcher::prepare(const ContainerRecord& record) {
     FLO_TRY(writeNetworkFiles(parts_.paths, record, net.endpoint.ipv4_address, net.endpoint.gateway));
     FLO_TRY_ASSIGN(auto launch, request(record));
     FLO_TRY_ASSIGN(launch.config_json, specJson(record, launch, net.netns.has_value()));
+    launch.lock = std::move(shim_lock);
     launch.netns = std::move(net.netns);
     launch.port_holders = std::move(net.port_holders);
     // Before go: after a crash the endpoint of a container that runs must be known.

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/lifecycle/journal_consumer.h"
 #include "engine/lifecycle/lifecycle_parts.h"
 #include "engine/lifecycle/watcher.h"
 
@@ -12,9 +13,11 @@ namespace flotilla::engine {
 /// first of attach and start, under the container's lock (decisions.md 8). Thread-safe.
 class Launcher {
  public:
-  Launcher(LifecycleParts& parts, Watcher& watcher) : parts_(parts), watcher_(watcher) {}
+  Launcher(LifecycleParts& parts, JournalConsumer& consumer, Watcher& watcher)
+      : parts_(parts), consumer_(consumer), watcher_(watcher) {}
 
-  /// Does nothing when a shim waits already. Nothing is left behind on error.
+  /// Does nothing when a shim waits already. Waits for the shim of an earlier run to leave. Nothing is
+  /// left behind on error.
   Result<void> prepare(const ContainerRecord& record);
 
   /// Gives back what prepare() took, after a failed start.
@@ -28,6 +31,7 @@ class Launcher {
     bool attached = false;      // to a network of ours: has an endpoint
   };
 
+  Result<void> launch(const ContainerRecord& record, UniqueFd shim_lock);
   Result<Network> network(const ContainerRecord& record);
   Result<Network> sharedNetwork(const std::string& other);
   Result<std::string> namespaceOf(const std::string& mode, const char* kind);
@@ -37,6 +41,7 @@ class Launcher {
                                bool has_netns);
 
   LifecycleParts& parts_;
+  JournalConsumer& consumer_;
   Watcher& watcher_;
 };
 

@@ -16,7 +16,7 @@ Lifecycle::Lifecycle(LifecycleParts parts_in)
       consumer(parts, waiters, stopped),
       watcher(parts, consumer),
       remover(parts, waiters, consumer),
-      launcher(parts, watcher),
+      launcher(parts, consumer, watcher),
       starter(parts, launcher, consumer, stopped),
       stopper(parts, stopped),
       creator(parts),

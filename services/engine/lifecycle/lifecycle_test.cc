@@ -37,6 +37,26 @@ TEST_F(LifecycleTest, NoDieBeforeStartHoweverShortTheRun) {
   EXPECT_EQ(actions(), (Actions{"create", "connect", "start", "disconnect", "die"}));
 }
 
+TEST_F(LifecycleTest, WhatAShimWritesBeforeItLeavesKeepsItsNumber) {
+  const auto runOnce = [this](const std::string& name) {
+    const std::string id = create(name);
+    EXPECT_TRUE(lifecycle_->starter.start(id));
+    runtime_.exit(id, 0);
+    EXPECT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Exited; }));
+    JournalLine end;
+    end.what = JournalLine::What::End;
+    runtime_.writeLate(id, end);
+    return id;
+  };
+  const std::string started = runOnce("started");
+  ASSERT_TRUE(lifecycle_->starter.start(started));
+  EXPECT_EQ(runtime_.firstSeq(started), 4U);  // after start, exit and end
+
+  const std::string attached = runOnce("attached");
+  ASSERT_TRUE(lifecycle_->attacher.attach(catalog_->find(attached).value(), {}));
+  EXPECT_EQ(runtime_.firstSeq(attached), 4U);
+}
+
 TEST_F(LifecycleTest, AutoRemoveAnswersRemovedAfterDestroy) {
   const std::string id = create("once", [](auto& request) { request.host.auto_remove = true; });
   const auto removed = wait("j1", id, WaitCondition::Removed);

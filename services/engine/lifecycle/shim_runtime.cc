@@ -58,7 +58,7 @@ ShimRuntime::ShimRuntime(const Paths& paths, Reactor& reactor, Options options)
 
 ShimRuntime::~ShimRuntime() = default;
 
-Result<UniqueFd> ShimRuntime::takeLock(const std::string& id) {
+Result<UniqueFd> ShimRuntime::reserve(const std::string& id) {
   const std::string path = paths_.runContainer(id) + "/shim.lock";
   const auto deadline = SteadyClock::now() + kPredecessorTimeout;
   auto pause = std::chrono::microseconds(200);
@@ -73,7 +73,8 @@ Result<UniqueFd> ShimRuntime::takeLock(const std::string& id) {
       return sysError("open " + path, errno);
     }
     if (SteadyClock::now() >= deadline) {
-      return Error{ErrorKind::Unavailable, "the shim of the container's last run has not left yet"};
+      return Error{ErrorKind::Unavailable, "container " + id + " cannot be started: the shim of its"
+                                           " last run has not left yet"};
     }
     std::this_thread::sleep_for(pause);
     pause = std::min<std::chrono::microseconds>(pause * 2, milliseconds(20));
@@ -83,7 +84,7 @@ Result<UniqueFd> ShimRuntime::takeLock(const std::string& id) {
 Result<void> ShimRuntime::launch(LaunchRequest request) {
   const std::string& id = request.spec.container_id;
   ShimDescriptors descriptors;
-  FLO_TRY_ASSIGN(descriptors.lock, takeLock(id));
+  descriptors.lock = std::move(request.lock);
   for (std::size_t i = 0; i < request.binds.size(); ++i) {
     const BindSource& bind = request.binds[i];
     FLO_TRY_ASSIGN(auto opened, openBindSource(bind.path, bind.make_directory

@@ -23,6 +23,7 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
   ShimRuntime(const ShimRuntime&) = delete;
   ShimRuntime& operator=(const ShimRuntime&) = delete;
 
+  Result<UniqueFd> reserve(const std::string& id) override;
   Result<void> launch(LaunchRequest request) override;
   bool alive(const std::string& id) override;
   Result<void> go(const std::string& id) override;
@@ -54,7 +55,6 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
   [[nodiscard]] ShimClient client(const std::string& id) const {
     return ShimClient(paths_.runContainer(id));
   }
-  Result<UniqueFd> takeLock(const std::string& id);
   void openWatch(const std::string& id, const std::shared_ptr<Watched>& watched);
 
   const Paths& paths_;

@@ -1,9 +1,5 @@
 #include "engine/lifecycle/starter.h"
 
-#include <algorithm>
-#include <chrono>
-#include <thread>
-
 #include "common/log/log.h"
 #include "engine/store/container_store.h"
 
@@ -11,22 +7,17 @@ namespace flotilla::engine {
 namespace {
 
 constexpr int kStartFailed = 128;
-constexpr std::chrono::seconds kPredecessorLimit{10};
 
 }  // namespace
 
 Result<void> Starter::start(const std::string& id, Reason reason) {
   FLO_TRY_ASSIGN(auto lock, parts_.locks.take(id, "start"));
   FLO_TRY(consumer_.consume(id));
-  FLO_TRY_ASSIGN(auto record, parts_.catalog.find(id));
+  FLO_TRY_ASSIGN(const auto record, parts_.catalog.find(id));
   if (!record) {
     return Error{ErrorKind::NotFound, "No such container: " + id};
   }
   FLO_TRY(check(*record));
-  if (record->state.status == ContainerStatus::Exited && !record->state.prepared) {
-    FLO_TRY(awaitPredecessor(id));
-    FLO_TRY_ASSIGN(record, parts_.catalog.get(id));
-  }
   if (record->state.manually_stopped && reason == Reason::User) {
     FLO_TRY(parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) {
       return changeState(transaction, id, [](ContainerState& state) -> Result<void> {
@@ -44,22 +35,6 @@ Result<void> Starter::start(const std::string& id, Reason reason) {
     }
   }
   return started;
-}
-
-/// An exit is told before its shim has left; what it still writes to the journal comes before the
-/// next run's lines, or their numbers would clash.
-Result<void> Starter::awaitPredecessor(const std::string& id) {
-  const auto deadline = std::chrono::steady_clock::now() + kPredecessorLimit;
-  std::chrono::microseconds pause{200};
-  while (parts_.runtime.alive(id)) {
-    if (std::chrono::steady_clock::now() >= deadline) {
-      return Error{ErrorKind::Unavailable,
-                   "container " + id + " cannot be started: the shim of its last run has not left yet"};
-    }
-    std::this_thread::sleep_for(pause);
-    pause = std::min<std::chrono::microseconds>(pause * 2, std::chrono::milliseconds(20));
-  }
-  return consumer_.consume(id);
 }
 
 Result<void> Starter::check(const ContainerRecord& record) const {

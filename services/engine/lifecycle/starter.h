@@ -28,7 +28,6 @@ class Starter {
 
  private:
   Result<void> check(const ContainerRecord& record) const;
-  Result<void> awaitPredecessor(const std::string& id);
   Result<void> run(const ContainerRecord& record);
   void recordFailure(const std::string& id, const Error& error);
 

@@ -75,12 +75,31 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     return shim == shims_.end() ? 0 : shim->second.launches;
   }
 
+  /// What the shim of `id` writes to the journal between its exit and its leaving.
+  void writeLate(const std::string& id, JournalLine line) {
+    const std::lock_guard lock(mutex_);
+    shims_[id].late.push_back(std::move(line));
+  }
+  /// LaunchSpec::first_seq of the last launch.
+  [[nodiscard]] std::uint64_t firstSeq(const std::string& id) const {
+    const std::lock_guard lock(mutex_);
+    return shims_.at(id).first_seq;
+  }
+
+  Result<UniqueFd> reserve(const std::string& id) override {
+    const std::lock_guard lock(mutex_);
+    for (JournalLine& line : std::exchange(shims_[id].late, {})) {
+      append(shims_[id], std::move(line));
+    }
+    return UniqueFd();
+  }
   Result<void> launch(LaunchRequest request) override {
     const std::lock_guard lock(mutex_);
     Shim& shim = shims_[request.spec.container_id];
     shim.alive = true;
     shim.stopping = false;
     shim.run = request.spec.run;
+    shim.first_seq = request.spec.first_seq;
     ++shim.launches;
     return {};
   }
@@ -186,8 +205,8 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     bool alive = false, running = false, stopping = false;
     int pid = 0, launches = 0;
     unsigned run = 0;
-    std::uint64_t seq = 0;
-    std::vector<JournalLine> lines;
+    std::uint64_t seq = 0, first_seq = 0;
+    std::vector<JournalLine> lines, late;
     std::function<void()> on_news, on_gone;
   };
 
