@@ -45,6 +45,8 @@ class ContainerRuntime {
  public:
   virtual ~ContainerRuntime() = default;
 
+  /// A container will soon be started: what can be made ready for that is, in the background.
+  virtual void expectStart() = 0;
   /// The right to start the shim of `id`: waits until the one of an earlier run has left, and keeps
   /// others out until it is dropped. What that one wrote to the journal is all there now, and the
   /// numbers of the next lines follow. Errors: Unavailable when it does not leave.

@@ -51,6 +51,7 @@ std::string hostname() {
 }  // namespace
 
 Result<std::string> Creator::create(model::CreateRequest request, const CreateOptions& options) {
+  parts_.runtime.expectStart();  // what creates a container mostly starts it then
   std::string name = options.name;
   if (!name.empty()) {
     FLO_TRY_ASSIGN(name, checkContainerName(name));

@@ -6,6 +6,7 @@
 
 #include "common/event/reactor.h"
 #include "engine/lifecycle/container_runtime.h"
+#include "engine/runtime/cgroup_readiness.h"
 #include "engine/store/paths.h"
 
 namespace flotilla::engine {
@@ -23,6 +24,7 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
   ShimRuntime(const ShimRuntime&) = delete;
   ShimRuntime& operator=(const ShimRuntime&) = delete;
 
+  void expectStart() override { cgroups_.expectMove(); }
   Result<UniqueFd> reserve(const std::string& id) override;
   Result<void> launch(LaunchRequest request) override;
   bool alive(const std::string& id) override;
@@ -60,6 +62,7 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
   const Paths& paths_;
   Reactor& reactor_;
   const Options options_;
+  CgroupReadiness cgroups_;
   std::map<std::string, std::shared_ptr<Watched>> watches_;  // reactor's thread only
 };
 

@@ -86,6 +86,7 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     return shims_.at(id).first_seq;
   }
 
+  void expectStart() override {}
   Result<UniqueFd> reserve(const std::string& id) override {
     const std::lock_guard lock(mutex_);
     for (JournalLine& line : std::exchange(shims_[id].late, {})) {
