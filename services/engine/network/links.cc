@@ -13,6 +13,9 @@ namespace flotilla::engine {
 namespace {
 
 constexpr std::uint16_t kCreate = NLM_F_CREATE | NLM_F_EXCL;
+/// As many as a veth uses when nothing is said; but then it is made with one for each CPU, and taking
+/// the others away makes the kernel wait for every CPU, once for each end.
+constexpr std::uint32_t kQueues = 1;
 
 ifinfomsg linkHeader(int index, unsigned flags = 0) {
   ifinfomsg header{};
@@ -173,7 +176,9 @@ Result<void> addVethPair(NetlinkSocket& host, const VethPair& pair) {
   NetlinkBatch batch;
   batch.message(RTM_NEWLINK, kCreate, linkHeader(0))
       .attribute(IFLA_IFNAME, pair.host_name)
-      .integer(IFLA_MTU, mtu);
+      .integer(IFLA_MTU, mtu)
+      .integer(IFLA_NUM_TX_QUEUES, kQueues)
+      .integer(IFLA_NUM_RX_QUEUES, kQueues);
   {
     const NetlinkBatch::Nest info(batch, IFLA_LINKINFO);
     batch.attribute(IFLA_INFO_KIND, "veth");
@@ -183,6 +188,8 @@ Result<void> addVethPair(NetlinkSocket& host, const VethPair& pair) {
     batch.raw(&header, sizeof header)
         .attribute(IFLA_IFNAME, pair.inside_name)
         .integer(IFLA_MTU, mtu)
+        .integer(IFLA_NUM_TX_QUEUES, kQueues)
+        .integer(IFLA_NUM_RX_QUEUES, kQueues)
         .integer(IFLA_NET_NS_FD, pair.netns);
   }
   batch.message(RTM_NEWLINK, 0, linkHeader(0))
