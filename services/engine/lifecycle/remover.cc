@@ -75,6 +75,9 @@ void Remover::bury(const std::string& id) {
     buryAgain(id);
     return;
   }
+  if (isBuried(id)) {
+    return;
+  }
   if (parts_.runtime.alive(id)) {
     const auto record = parts_.catalog.find(id);
     if (record && !*record) {
@@ -103,6 +106,21 @@ void Remover::bury(const std::string& id) {
     std::error_code ignored;
     std::filesystem::remove_all(parts_.paths.container(id), ignored);
   }
+}
+
+/// Both the end of a shim and the removal ask for a burial. The container's folder goes last.
+bool Remover::isBuried(const std::string& id) {
+  const auto record = parts_.catalog.find(id);
+  if (!record || *record) {
+    return false;
+  }
+  for (const std::string& folder : {parts_.paths.container(id), parts_.paths.runContainer(id)}) {
+    std::error_code failed;
+    if (std::filesystem::exists(folder, failed) || failed) {
+      return false;
+    }
+  }
+  return true;
 }
 
 void Remover::buryAgain(const std::string& id) {

@@ -27,6 +27,7 @@ class Remover {
 
  private:
   Result<void> removeRecord(const ContainerRecord& record);
+  bool isBuried(const std::string& id);
   void buryAgain(const std::string& id);
 
   LifecycleParts& parts_;
