@@ -39,6 +39,11 @@ class SocketStream final : public Stream, public std::enable_shared_from_this<So
     updateInterest();
   }
 
+  void onGone(std::function<void()> fn) override {
+    on_gone_ = std::move(fn);
+    updateInterest();
+  }
+
   void shutdownWrite() override {
     if (fd_) {
       ::shutdown(fd_.get(), SHUT_WR);
@@ -67,6 +72,7 @@ class SocketStream final : public Stream, public std::enable_shared_from_this<So
     watch_.want(0);
     callbacks_.reset();
     std::function<void()> dying = std::exchange(on_hangup_, nullptr);
+    std::function<void()> dying_too = std::exchange(on_gone_, nullptr);
     return std::move(fd_);
   }
 
@@ -74,6 +80,7 @@ class SocketStream final : public Stream, public std::enable_shared_from_this<So
   SocketWatch watch_;                     // after fd_: leaves epoll before the descriptor closes
   std::shared_ptr<Callbacks> callbacks_;  // shared with the one that is running
   std::function<void()> on_hangup_;
+  std::function<void()> on_gone_;
   bool read_enabled_ = false;
   bool write_wanted_ = false;
 };
@@ -91,6 +98,9 @@ void SocketStream::updateInterest() {
   }
   if (on_hangup_) {
     events |= EPOLLRDHUP;
+  }
+  if (on_gone_) {
+    events |= EPOLLERR;  // reported unasked, like hang-ups: only keeps the socket in epoll
   }
   watch_.want(events);
 }
@@ -112,6 +122,11 @@ void SocketStream::handle(std::uint32_t events) {
   if ((events & (EPOLLIN | EPOLLRDHUP | kGone)) != 0 && read_enabled_ && callbacks_) {
     auto running = callbacks_;
     running->on_readable();
+  }
+  if ((events & kGone) != 0 && on_gone_) {
+    std::function<void()> running = std::exchange(on_gone_, nullptr);
+    updateInterest();
+    running();
   }
 }
 

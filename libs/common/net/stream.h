@@ -36,6 +36,11 @@ class Stream {
   /// it.
   virtual void onHangup(std::function<void()> fn) { static_cast<void>(fn); }
 
+  /// Runs `fn` once when neither direction works any more: the peer has closed, not half-closed, or
+  /// the stream broke. Comes while reading is disabled, too; on TCP a closed peer looks half-closed
+  /// until something is sent to it. Never for streams that cannot know. nullptr ends it.
+  virtual void onGone(std::function<void()> fn) { static_cast<void>(fn); }
+
   /// End of our output (shutdown(SHUT_WR), close_notify, last chunk) after what was written.
   virtual void shutdownWrite() = 0;
   /// Ends both directions now. Idempotent. No callback follows.

@@ -50,6 +50,12 @@ class Relay final : public std::enable_shared_from_this<Relay> {
       return finish({});
     }
     pump.halfClose();
+    if (&pump == &to_right_) {
+      // The client may have closed altogether, and a silent right side would never show it.
+      left_->onGone([self] {
+        self->finish(Error(ErrorKind::Unavailable, "the client closed the connection"));
+      });
+    }
   }
 
   void finish(Result<void> result) {

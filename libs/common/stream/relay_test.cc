@@ -106,6 +106,31 @@ class RelayTest : public ::testing::TestWithParam<Path> {
   std::optional<Result<void>> result_;
 };
 
+TEST_P(RelayTest, EndsWhenTheClientIsGoneThoughTheRightSideIsSilent) {
+  begin(RelayEnd::BothSides);
+  send(left_, "last words");
+  left_.reset();
+  if (GetParam() == Path::Copied) {
+    return;  // a stream without a descriptor cannot know before it writes
+  }
+  EXPECT_TRUE(until([this] { return result_.has_value(); }));
+  EXPECT_FALSE(result_->has_value());
+  EXPECT_TRUE(arrives(right_, "last words"));
+  EXPECT_TRUE(ends(right_));
+}
+
+TEST_P(RelayTest, EndsWhenAHalfClosedClientGoesToo) {
+  begin(RelayEnd::BothSides);
+  ::shutdown(left_.get(), SHUT_WR);
+  EXPECT_TRUE(ends(right_));
+  settle();
+  EXPECT_FALSE(result_.has_value()) << "a half-closed client still listens";
+  if (GetParam() == Path::Spliced) {
+    left_.reset();
+    EXPECT_TRUE(until([this] { return result_.has_value(); }));
+  }
+}
+
 TEST_P(RelayTest, HalfClosesFromLeftToRightAndGoesOn) {
   begin(RelayEnd::BothSides);
   send(left_, "question");
