@@ -5,7 +5,6 @@ daemon of its own, some at a time. Live against the daemon named in FLO_REFERENC
 """
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,17 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import dockerd  # noqa: E402
-from harness import Daemon, is_full, skip_unless_root  # noqa: E402
+from harness import Daemon, docker_clis as clis, is_full, skip_unless_root  # noqa: E402
 
 TCP = "tcp://127.0.0.1:2375"  # in a network namespace of the daemon's own
 TLS = "tcp://127.0.0.1:2376"
 AT_ONCE = 3  # daemons under test; a case waits more than it works
-
-
-def clis():
-    named = [cli for cli in os.environ.get("FLO_DOCKER_CLIS", "").split(":") if cli]
-    system = shutil.which("docker")
-    return list(dict.fromkeys(([system] if system else []) + named))
 
 
 def known_differences(cli):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`run -it` and `exec -it` through a pseudo terminal: resize, Ctrl-C, Ctrl-P Ctrl-Q, exit codes.
 
-With both the docker CLI and our own client. FLO_E2E_HOST uses a daemon that already runs instead of one of our own.
+With every docker CLI (FLO_DOCKER_CLIS adds some) and our own client. FLO_E2E_HOST uses a daemon that already runs instead of one of our own.
 """
 import fcntl
 import os
@@ -16,7 +16,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from harness import Daemon, bin_dir, skip_unless_root  # noqa: E402
+from harness import Daemon, bin_dir, docker_clis, skip_unless_root  # noqa: E402
 
 IMAGE = "busybox:latest"
 PROMPT = r"/ #"
@@ -206,6 +206,7 @@ class TerminalCases:
             self.assertEqual(run.exit_code(), code, command)
         self.assertEqual(self.terminal("run", "-it", "--rm", "--memory", "wrong", IMAGE, "true").exit_code(), 125)
         self.assertEqual(self.terminal("run", "-it", "--rm", "--network", "nosuch", IMAGE, "true").exit_code(), 125)
+        self.assertEqual(self.terminal("run", "-it", "--rm", "--nosuchflag", IMAGE, "true").exit_code(), 125)
         self.background()
         self.assertEqual(self.terminal("exec", "-it", self.name, "nosuch").exit_code(), 127)
         self.assertEqual(self.terminal("exec", "-it", self.name, "/etc").exit_code(), 126)
@@ -228,14 +229,44 @@ class TerminalCases:
                          before[3] & (termios.ECHO | termios.ICANON) or termios.ECHO | termios.ICANON)
 
 
-class DockerCli(TerminalCases, unittest.TestCase):
-    client = os.environ.get("FLO_DOCKER", "docker")
+class DockerCases(TerminalCases):
+    """Verbs that only docker has so far, and words of its own."""
+
+    def test_attach_to_a_terminal_and_detach(self):
+        started = self.plain("run", "-dit", "--name", self.name, IMAGE, "sh")
+        self.assertEqual(started.returncode, 0, started.stderr)
+        first = self.terminal("attach", self.name)
+        first.type("echo $((6*7))\r")
+        first.expect(r"\r\n42\r\n")
+        first.type("\x10\x11")
+        first.expect("read escape sequence")
+        self.assertEqual(first.exit_code(), 1)
+        again = self.terminal("attach", self.name)
+        again.type("exit 5\r")
+        self.assertEqual(again.exit_code(), 5)
+
+    def test_exec_is_left_with_the_detach_keys(self):
+        self.background()
+        shell = self.terminal("exec", "-it", self.name, "sh")
+        shell.expect(PROMPT)
+        shell.type("\x10\x11")
+        shell.expect("read escape sequence")
+        self.assertEqual(shell.exit_code(), 1)
+        self.assertIn("Up ", self.plain("ps", "-f", "name=" + self.name).stdout)
 
 
-class OurClient(TerminalCases, unittest.TestCase):
-    client = os.path.join(bin_dir(), "flotilla")
+def load_tests(loader, _tests, _pattern):
+    """The cases once for each client."""
+    clients = [("DockerCli%d" % number, DockerCases, cli) for number, cli in enumerate(docker_clis())]
+    clients.append(("OurClient", TerminalCases, os.path.join(bin_dir(), "flotilla")))
+    suite = unittest.TestSuite()
+    for name, cases, program in clients:
+        suite.addTests(loader.loadTestsFromTestCase(type(name, (cases, unittest.TestCase), {"client": program})))
+    return suite
 
 
 if __name__ == "__main__":
     skip_unless_root()
+    if not docker_clis():
+        sys.exit("no docker CLI found (scripts/setup --tests fetches one)")
     unittest.main(verbosity=2, warnings="ignore")

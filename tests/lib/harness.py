@@ -32,6 +32,13 @@ def is_full():
     return bool(os.environ.get("FLO_TEST_FULL"))
 
 
+def docker_clis():
+    """The system's docker CLI (FLO_DOCKER names another) and those in FLO_DOCKER_CLIS, colon separated."""
+    system = shutil.which(os.environ.get("FLO_DOCKER", "docker"))
+    named = [cli for cli in os.environ.get("FLO_DOCKER_CLIS", "").split(":") if cli]
+    return list(dict.fromkeys(([system] if system else []) + named))
+
+
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path, timeout):
         super().__init__("flotilla", timeout=timeout)
