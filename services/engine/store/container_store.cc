@@ -91,22 +91,24 @@ Result<void> insertContainer(Transaction& transaction, const ContainerRecord& re
   FLO_TRY_ASSIGN(const std::int64_t revision, nextRevision(transaction));
   FLO_TRY_ASSIGN(auto insert,
                  transaction.prepare("INSERT INTO containers(id, name, created_ns, revision,"
-                                     " spec_revision, spec, " + std::string(kStateColumns) +
-                                     ") VALUES(?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+                                     " spec_revision, " + std::string(kStateColumns) +
+                                     ") VALUES(?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   insert.bind(record.id)
       .bind(record.name)
       .bind(record.created_ns)
       .bind(revision)
-      .bind(revision)
-      .bind(encodeSpec(*record.spec));
+      .bind(revision);
   bindState(insert, record.state);
-  return insert.run();
+  FLO_TRY(insert.run());
+  FLO_TRY_ASSIGN(auto spec, transaction.prepare("INSERT INTO container_specs(id, spec) VALUES(?,?)"));
+  return spec.bind(record.id).bind(encodeSpec(*record.spec)).run();
 }
 
 Result<std::optional<ContainerRecord>> loadContainer(Transaction& transaction, const std::string& id) {
   FLO_TRY_ASSIGN(auto select,
                  transaction.prepare("SELECT name, created_ns, revision, spec_revision, spec, " +
-                                     std::string(kStateColumns) + " FROM containers WHERE id = ?"));
+                                     std::string(kStateColumns) +
+                                     " FROM containers JOIN container_specs USING(id) WHERE id = ?"));
   select.bind(id);
   FLO_TRY_ASSIGN(const bool row, select.step());
   if (!row) {
@@ -151,10 +153,13 @@ Result<void> changeState(Transaction& transaction, const std::string& id,
 Result<void> replaceSpec(Transaction& transaction, const std::string& id, const ContainerSpec& spec) {
   FLO_TRY_ASSIGN(const std::int64_t revision, nextRevision(transaction));
   FLO_TRY_ASSIGN(auto update,
-                 transaction.prepare("UPDATE containers SET spec = ?, spec_revision = ?, revision = ?"
-                                     " WHERE id = ?"));
-  FLO_TRY(update.bind(encodeSpec(spec)).bind(revision).bind(revision).bind(id).run());
-  return transaction.changes() == 1 ? Result<void>{} : Result<void>{noSuchContainer(id)};
+                 transaction.prepare("UPDATE containers SET spec_revision = ?1, revision = ?1 WHERE id = ?2"));
+  FLO_TRY(update.bind(revision).bind(id).run());
+  if (transaction.changes() == 0) {
+    return noSuchContainer(id);
+  }
+  FLO_TRY_ASSIGN(auto replace, transaction.prepare("UPDATE container_specs SET spec = ? WHERE id = ?"));
+  return replace.bind(encodeSpec(spec)).bind(id).run();
 }
 
 Result<void> renameContainer(Transaction& transaction, const std::string& id, const std::string& name) {
@@ -176,6 +181,8 @@ Result<bool> deleteContainer(Transaction& transaction, const Tombstone& tombston
   if (transaction.changes() == 0) {
     return false;
   }
+  FLO_TRY_ASSIGN(auto spec, transaction.prepare("DELETE FROM container_specs WHERE id = ?"));
+  FLO_TRY(spec.bind(tombstone.id).run());
   FLO_TRY_ASSIGN(auto execs, transaction.prepare("DELETE FROM execs WHERE container = ?"));
   FLO_TRY(execs.bind(tombstone.id).run());
   FLO_TRY_ASSIGN(const std::int64_t revision, nextRevision(transaction));
@@ -210,7 +217,8 @@ Result<std::vector<ContainerRecord>> containersSince(
   FLO_TRY_ASSIGN(auto select,
                  transaction.prepare("SELECT id, name, created_ns, revision, spec_revision, spec, " +
                                      std::string(kStateColumns) +
-                                     " FROM containers WHERE revision > ? ORDER BY revision"));
+                                     " FROM containers JOIN container_specs USING(id)"
+                                     " WHERE revision > ? ORDER BY revision"));
   select.bind(static_cast<std::int64_t>(revision));
   std::vector<ContainerRecord> changed;
   while (true) {
@@ -235,7 +243,8 @@ Result<std::vector<ContainerRecord>> containersSince(
 
 Result<std::vector<ImageUser>> usersOfImage(Transaction& transaction, const std::string& image_id) {
   FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT id, json_extract(spec, '$.image_id') AS image,"
-                                                  " status FROM containers WHERE ?1 = '' OR image = ?1"));
+                                                  " status FROM containers JOIN container_specs USING(id)"
+                                                  " WHERE ?1 = '' OR image = ?1"));
   select.bind(image_id);
   std::vector<ImageUser> users;
   while (true) {

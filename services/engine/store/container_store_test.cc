@@ -63,6 +63,29 @@ class ContainerStoreTest : public testing::Test {
   std::unique_ptr<ContainerCatalog> catalog_;
 };
 
+TEST_F(ContainerStoreTest, KeepsWhatAnOlderSchemaHeld) {
+  database_.reset();
+  const std::string path = dir_ + "/old.db";
+  auto oldest = coreMigrations();
+  oldest.resize(1);
+  database_ = Database::open(path, oldest).value();
+  ContainerSpec spec;
+  spec.image = "busybox";
+  ASSERT_TRUE(write([&](Transaction& transaction) -> Result<void> {
+    FLO_TRY_ASSIGN(auto insert,
+                   transaction.prepare(
+                       "INSERT INTO containers VALUES('aa11','web',1,2,2,?,'exited',0,0,'',7,0,'',"
+                       "0,0,0,0,1,3,0,0,'')"));
+    return insert.bind(encodeSpec(spec)).run();
+  }));
+  database_ = Database::open(path, coreMigrations()).value();
+  ASSERT_TRUE(database_->read([](Transaction& transaction) -> Result<void> {
+    const auto record = loadContainer(transaction, "aa11").value();
+    EXPECT_TRUE(record && record->spec->image == "busybox" && record->state.exit_code == 7);
+    return {};
+  }));
+}
+
 TEST_F(ContainerStoreTest, KeepsSpecAndStateLosslessly) {
   ASSERT_TRUE(insert("aa11", "web"));
   ASSERT_TRUE(write([&](Transaction& transaction) {

@@ -86,8 +86,16 @@ CREATE TABLE jobs(
 ) WITHOUT ROWID;
 )sql";
 
+// A state changes several times a run, a spec hardly ever: apart from each other, a change of state
+// writes one small row instead of kilobytes.
+constexpr std::string_view kSpecsApart = R"sql(
+CREATE TABLE container_specs(id TEXT PRIMARY KEY, spec TEXT NOT NULL);
+INSERT INTO container_specs SELECT id, spec FROM containers;
+ALTER TABLE containers DROP COLUMN spec;
+)sql";
+
 }  // namespace
 
-std::vector<Migration> coreMigrations() { return {{"core", 1, kStepOne}}; }
+std::vector<Migration> coreMigrations() { return {{"core", 1, kStepOne}, {"specs", 1, kSpecsApart}}; }
 
 }  // namespace flotilla::engine
