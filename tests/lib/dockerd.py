@@ -1,5 +1,6 @@
 """A stock dockerd of the distribution to compare with, in namespaces and folders of its own."""
 import contextlib
+import glob
 import os
 import shutil
 import subprocess
@@ -10,12 +11,24 @@ START_TIMEOUT = 60
 STOP_TIMEOUT = 60
 
 
+UNPACKED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "tools", "dockerd")  # by scripts/setup
+
+
+def environment():
+    """With what scripts/setup unpacked, where it did."""
+    root = os.path.realpath(UNPACKED)
+    libraries = [os.path.join(root, part) for part in glob.glob("usr/lib/*-linux-gnu*", root_dir=root) + glob.glob("lib/*-linux-gnu*", root_dir=root)]
+    plugins = glob.glob(os.path.join(root, "usr/lib/*-linux-gnu*/xtables"))
+    return {**os.environ, "PATH": "%s/usr/sbin:%s/usr/bin:/usr/sbin:/usr/bin:/sbin:/bin" % (root, root),
+            **({"LD_LIBRARY_PATH": ":".join(libraries)} if libraries else {}), **({"XTABLES_LIBDIR": plugins[0]} if plugins else {})}
+
+
 def find():
-    """(program, "20.10") of the dockerd that is installed; None without one."""
-    program = os.environ.get("FLO_DOCKERD") or shutil.which("dockerd", path="/usr/sbin:/usr/bin:/usr/local/bin")
+    """(program, "20.10") of the dockerd that is installed or unpacked; None without one."""
+    program = os.environ.get("FLO_DOCKERD") or shutil.which("dockerd", path=environment()["PATH"])
     if not program:
         return None
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, env=environment()).stdout
     return program, ".".join(version.split("version ")[1].split(".")[:2])
 
 
@@ -43,7 +56,7 @@ def dockerd(program):
                 ["nsenter", "--net=/run/netns/" + name, "unshare", "--mount", "--propagation", "private", program,
                  "--data-root", os.path.join(folder, "root"), "--exec-root", os.path.join(folder, "run"),
                  "--pidfile", os.path.join(folder, "pid"), "--cgroup-parent", "/" + name, "-H", "unix://" + socket],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=environment())
         wait_for(socket, process, log)
         yield "unix://" + socket
     finally:
