@@ -12,6 +12,8 @@
 namespace flotilla::engine {
 namespace {
 
+constexpr unsigned kExpireEvery = 16;
+
 /// "exec_create: sh -c ls": dockerd puts the command line into the action, with a blank behind the
 /// program even when nothing follows.
 std::string action(const std::string& what, const model::ExecConfig& config) {
@@ -60,7 +62,10 @@ Result<std::string> Execs::create(const ContainerRecord& record, const model::Ex
   exec.container = record.id;
   exec.config = config;
   FLO_TRY(parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
-    FLO_TRY(insertExec(transaction, exec, parts_.clock()));
+    if (created_.fetch_add(1) % kExpireEvery == 0) {
+      FLO_TRY(expireExecs(transaction, exec.container, parts_.clock()));
+    }
+    FLO_TRY(insertExec(transaction, exec));
     return parts_.events.append(
         transaction, containerEvent(record, action("exec_create", config), {{"execID", exec.id}}));
   }));

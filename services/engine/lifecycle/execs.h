@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <string>
 
 #include "common/model/container.h"
@@ -34,6 +35,7 @@ class Execs {
   Result<ContainerRecordPtr> runningContainer(const ExecRecord& exec);
 
   LifecycleParts& parts_;
+  std::atomic<unsigned> created_{0};
 };
 
 }  // namespace flotilla::engine

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -74,6 +75,18 @@ std::optional<JournalLine> parseLine(std::string_view raw) {
   return out;
 }
 
+/// The number of a line as far as it can be told without parsing it, else 0. Quotes within JSON
+/// strings are escaped, so what looks like the member is it.
+std::uint64_t quickSeq(std::string_view raw) {
+  constexpr std::string_view kMember = "\"seq\":";
+  const std::size_t at = raw.rfind(kMember);
+  std::uint64_t seq = 0;
+  if (at != std::string_view::npos) {
+    std::from_chars(raw.data() + at + kMember.size(), raw.data() + raw.size(), seq);
+  }
+  return seq;
+}
+
 }  // namespace
 
 std::vector<JournalLine> parseJournal(std::string_view all, std::uint64_t after_seq) {
@@ -83,8 +96,12 @@ std::vector<JournalLine> parseJournal(std::string_view all, std::uint64_t after_
     if (end == std::string_view::npos) {
       return lines;
     }
-    if (auto line = parseLine(all.substr(0, end)); line && line->seq > after_seq) {
-      lines.push_back(std::move(*line));
+    const std::string_view raw = all.substr(0, end);
+    const std::uint64_t seq = quickSeq(raw);
+    if (seq == 0 || seq > after_seq) {
+      if (auto line = parseLine(raw); line && line->seq > after_seq) {
+        lines.push_back(std::move(*line));
+      }
     }
     all.remove_prefix(end + 1);
   }

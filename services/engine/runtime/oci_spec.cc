@@ -9,6 +9,7 @@
 #include "engine/runtime/oci_resources.h"
 #include "engine/runtime/seccomp.h"
 #include "engine/runtime/seccomp_filter.h"
+#include "engine/shim/process_spec.h"
 
 namespace flotilla::engine {
 namespace {
@@ -33,6 +34,22 @@ std::vector<std::string> environmentOf(const model::ContainerConfig& config) {
     base.emplace_back("TERM=xterm");
   }
   return mergeEnvironment(std::move(base), config.env);
+}
+
+/// One member of a JSON object, null when it has none; the others (of a config.json: the seccomp filter)
+/// are not parsed.
+std::string_view memberText(std::string_view object, std::string_view key) {
+  for (const shim::Member& member : shim::topLevelMembers(object).value_or(std::vector<shim::Member>{})) {
+    if (member.key == key) {
+      return member.value;
+    }
+  }
+  return "null";
+}
+
+std::string annotation(std::string_view annotations, const char* key, const char* otherwise) {
+  const json value = json::parse(memberText(annotations, key), nullptr, false);
+  return value.is_string() ? value.get<std::string>() : otherwise;
 }
 
 Result<std::vector<std::string>> argumentsOf(const SpecInput& input) {
@@ -212,11 +229,10 @@ Result<std::string> buildOciSpec(const SpecInput& input) {
 
 Result<std::string> buildExecProcess(const std::string& container_spec_json, const model::ExecConfig& exec,
                                      model::CapabilitySet capabilities) {
-  const json spec = json::parse(container_spec_json, nullptr, false);
-  if (!spec.is_object() || !spec.contains("process") || !spec["process"].is_object()) {
+  json process = json::parse(memberText(container_spec_json, "process"), nullptr, false);
+  if (!process.is_object()) {
     return Error(ErrorKind::Internal, "the container's config.json has no process");
   }
-  json process = spec["process"];
   std::vector<std::string> env = process.value("env", std::vector<std::string>{});
   if (exec.tty) {
     env = mergeEnvironment({"TERM=xterm"}, env);
@@ -234,9 +250,9 @@ Result<std::string> buildExecProcess(const std::string& container_spec_json, con
   if (exec.privileged) {
     process["capabilities"] = capabilityObject(capabilities & model::knownCapabilities());
   }
-  const json annotations = spec.value("annotations", json::object());
-  process[kUserAnnotation] = exec.user.empty() ? annotations.value(kUserAnnotation, "") : exec.user;
-  process[kGroupsAnnotation] = annotations.value(kGroupsAnnotation, "[]");
+  const std::string_view annotations = memberText(container_spec_json, "annotations");
+  process[kUserAnnotation] = exec.user.empty() ? annotation(annotations, kUserAnnotation, "") : exec.user;
+  process[kGroupsAnnotation] = annotation(annotations, kGroupsAnnotation, "[]");
   return process.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -156,7 +156,9 @@ void ExecSessions::runtimeEnded(const SessionPtr& session, int status) {
     return;
   }
   session->pid = outcome.pid;
-  parts_.journal.append("exec_start", {{"exec", session->id}, {"pid", session->pid}});
+  // No hurry: who inspects a running exec asks the shim.
+  parts_.journal.append("exec_start", {{"exec", session->id}, {"pid", session->pid}},
+                        JournalWriter::Tell::WithTheNext);
   parts_.children.expect(outcome.pid, [this, session](int how) { exited(session, how); });
   parts_.children.runtimeEnded();
   if (const auto answer = std::exchange(session->answer, nullptr)) {

@@ -32,7 +32,7 @@ Result<JournalWriter> JournalWriter::open(const std::string& path, std::uint64_t
   return JournalWriter(std::move(fd), first_seq, run);
 }
 
-void JournalWriter::append(const char* what, nlohmann::json fields) {
+void JournalWriter::append(const char* what, nlohmann::json fields, Tell tell) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   fields["seq"] = next_seq_++;
@@ -45,7 +45,7 @@ void JournalWriter::append(const char* what, nlohmann::json fields) {
     // A full disk: the engine learns of the transition as far as it asks or sees the shim end.
     ::dprintf(2, "journal: write failed: errno %d\n", errno);
   }
-  if (told_) {
+  if (told_ && tell == Tell::Now) {
     told_(lastSeq());
   }
 }

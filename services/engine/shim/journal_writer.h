@@ -17,8 +17,9 @@ class JournalWriter {
   static Result<JournalWriter> open(const std::string& path, std::uint64_t first_seq, unsigned run);
 
   void onAppend(std::function<void(std::uint64_t seq)> told) { told_ = std::move(told); }
+  enum class Tell { Now, WithTheNext };
   /// Adds seq, run and time to `fields` and writes the line in one write(2).
-  void append(const char* what, nlohmann::json fields = nlohmann::json::object());
+  void append(const char* what, nlohmann::json fields = nlohmann::json::object(), Tell tell = Tell::Now);
 
   void nextRun() { ++run_; }
   /// Number of the newest line; first_seq - 1 before any.

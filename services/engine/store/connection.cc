@@ -88,6 +88,11 @@ Result<Statement> Connection::prepare(std::string_view sql) {
 
 std::int64_t Connection::changes() const { return sqlite3_changes64(db_); }
 
+Result<void> Connection::repeat(std::string_view sql) {
+  FLO_TRY_ASSIGN(auto statement, prepare(sql));
+  return statement.run();
+}
+
 Result<void> Connection::execute(const std::string& sql) {
   const int code = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
   if (code == SQLITE_OK) {

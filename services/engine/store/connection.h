@@ -21,6 +21,8 @@ class Connection final : public Transaction {
   Result<Statement> prepare(std::string_view sql) override;
   [[nodiscard]] std::int64_t changes() const override;
 
+  /// Runs one statement of those that come again and again, prepared once.
+  Result<void> repeat(std::string_view sql);
   /// Runs statements that return nothing of interest.
   Result<void> execute(const std::string& sql);
 

@@ -177,7 +177,7 @@ TEST_F(ContainerStoreTest, AnExecIsStartedOnceAndKeepsItsExitCode) {
     ExecRecord exec{.id = "e1", .container = "aa11"};
     exec.config.cmd = {"ls", "-l"};
     exec.config.tty = true;
-    FLO_TRY(insertExec(transaction, exec, 1));
+    FLO_TRY(insertExec(transaction, exec));
     EXPECT_TRUE(claimExec(transaction, "e1").value());
     EXPECT_FALSE(claimExec(transaction, "e1").value());
     EXPECT_EQ(runningExecs(transaction, "aa11").value(), std::vector<std::string>{"e1"});

@@ -108,10 +108,10 @@ class SqliteDatabase final : public Database {
 
   Result<void> read(const std::function<Result<void>(Transaction&)>& fn) override {
     FLO_TRY_ASSIGN(auto connection, takeReader());
-    auto result = connection->execute("BEGIN");
+    auto result = connection->repeat("BEGIN");
     if (result) {
       result = fn(*connection);
-      if (auto ended = connection->execute("COMMIT"); result && !ended) {
+      if (auto ended = connection->repeat("COMMIT"); result && !ended) {
         result = ended;
       }
     }
@@ -190,7 +190,7 @@ class SqliteDatabase final : public Database {
       for (std::size_t i = 0; i < group.size(); ++i) {
         results[i] = runOne(*group[i]);
       }
-      whole = writer_->execute("COMMIT");
+      whole = writer_->repeat("COMMIT");
       if (!whole) {
         // Nothing to do if this fails too: a failed COMMIT may have rolled back already.
         static_cast<void>(writer_->execute("ROLLBACK"));
@@ -207,16 +207,16 @@ class SqliteDatabase final : public Database {
                                                                  : "PRAGMA synchronous=NORMAL"));
       writer_durability_ = durability;
     }
-    return writer_->execute("BEGIN IMMEDIATE");
+    return writer_->repeat("BEGIN IMMEDIATE");
   }
 
   Result<void> runOne(const WriteRequest& request) {
-    FLO_TRY(writer_->execute("SAVEPOINT one"));
+    FLO_TRY(writer_->repeat("SAVEPOINT one"));
     auto result = request.fn(*writer_);
     if (!result) {
-      FLO_TRY(writer_->execute("ROLLBACK TO one"));
+      FLO_TRY(writer_->repeat("ROLLBACK TO one"));
     }
-    FLO_TRY(writer_->execute("RELEASE one"));
+    FLO_TRY(writer_->repeat("RELEASE one"));
     return result;
   }
 

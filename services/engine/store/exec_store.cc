@@ -27,17 +27,6 @@ ExecRecord::State stateFromName(std::string_view name) {
   return name == "started" ? ExecRecord::State::Started : ExecRecord::State::Exited;
 }
 
-Result<void> expire(Transaction& transaction, const std::string& container, std::int64_t now_ns) {
-  FLO_TRY_ASSIGN(auto old, transaction.prepare("DELETE FROM execs WHERE container = ? AND state ="
-                                               " 'exited' AND finished_ns < ?"));
-  FLO_TRY(old.bind(container).bind(now_ns - kExecKeptNs).run());
-  FLO_TRY_ASSIGN(auto many,
-                 transaction.prepare("DELETE FROM execs WHERE container = ?1 AND state = 'exited' AND id"
-                                     " NOT IN (SELECT id FROM execs WHERE container = ?1 ORDER BY state"
-                                     " = 'exited', finished_ns DESC LIMIT ?2)"));
-  return many.bind(container).bind(kKeptCount).run();
-}
-
 }  // namespace
 
 std::string encodeExecConfig(const model::ExecConfig& config) {
@@ -73,8 +62,18 @@ model::ExecConfig decodeStoredExecConfig(const std::string& text) {
   return config;
 }
 
-Result<void> insertExec(Transaction& transaction, const ExecRecord& exec, std::int64_t now_ns) {
-  FLO_TRY(expire(transaction, exec.container, now_ns));
+Result<void> expireExecs(Transaction& transaction, const std::string& container, std::int64_t now_ns) {
+  FLO_TRY_ASSIGN(auto old, transaction.prepare("DELETE FROM execs WHERE container = ? AND state ="
+                                               " 'exited' AND finished_ns < ?"));
+  FLO_TRY(old.bind(container).bind(now_ns - kExecKeptNs).run());
+  FLO_TRY_ASSIGN(auto many,
+                 transaction.prepare("DELETE FROM execs WHERE container = ?1 AND state = 'exited' AND id"
+                                     " NOT IN (SELECT id FROM execs WHERE container = ?1 ORDER BY state"
+                                     " = 'exited', finished_ns DESC LIMIT ?2)"));
+  return many.bind(container).bind(kKeptCount).run();
+}
+
+Result<void> insertExec(Transaction& transaction, const ExecRecord& exec) {
   FLO_TRY_ASSIGN(auto insert, transaction.prepare("INSERT INTO execs(id, container, config, state)"
                                                   " VALUES(?,?,?,?)"));
   return insert.bind(exec.id)

@@ -20,7 +20,9 @@ struct ExecRecord {
   std::optional<int> exit_code;
 };
 
-Result<void> insertExec(Transaction& transaction, const ExecRecord& exec, std::int64_t now_ns);
+Result<void> insertExec(Transaction& transaction, const ExecRecord& exec);
+/// Forgets a container's execs that are kept no longer. Sorts them: for every some insertions.
+Result<void> expireExecs(Transaction& transaction, const std::string& container, std::int64_t now_ns);
 Result<std::optional<ExecRecord>> loadExec(Transaction& transaction, const std::string& id);
 /// Created to Started. False when it was not in state Created.
 Result<bool> claimExec(Transaction& transaction, const std::string& id);
