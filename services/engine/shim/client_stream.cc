@@ -165,7 +165,9 @@ void ClientStream::finish() {
 }
 
 void ClientStream::fail(std::string_view message) {
-  if (!options_.raw) {
+  if (options_.raw) {  // a terminal's stream has no frames to tell it apart
+    write(Channel::Stdout, "\r\n" + std::string(message) + "\r\n");
+  } else {
     write(Channel::System, message);
   }
   finish();

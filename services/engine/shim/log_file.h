@@ -32,6 +32,8 @@ class LogFile {
   [[nodiscard]] LogPosition position() const { return {generation_, size_ + used_}; }
   [[nodiscard]] std::uint64_t writeErrors() const { return write_errors_; }
 
+  /// Whether a rotation leaves the file's content to those who read it.
+  [[nodiscard]] bool keepsRotated() const { return config_.max_files >= 2; }
   /// Name of the file that generation `wanted` has now; "" when it was rotated away. Rotation must
   /// not run meanwhile.
   [[nodiscard]] std::string fileOf(std::uint64_t wanted) const;

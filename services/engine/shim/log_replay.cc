@@ -12,6 +12,7 @@ namespace flotilla::engine::shim {
 namespace {
 
 constexpr std::size_t kPiece = 64 * 1024;
+constexpr std::string_view kRotatedAway = "this stream was too slow: the log has been rotated away";
 
 void appendUtf8(std::string& out, unsigned code) {
   if (code < 0x80) {
@@ -172,6 +173,10 @@ bool LogReplay::readMore() {
     fail("the log file that this stream was reading is gone");
     return false;
   }
+  if (older_.empty() && !log_.holds(generation_)) {  // asked after the reading: it was emptied before
+    fail(kRotatedAway);
+    return false;
+  }
   offset_ += static_cast<std::uint64_t>(got);
   if (got == 0) {
     openNext();
@@ -190,7 +195,7 @@ void LogReplay::openNext() {
   }
   file_ = log_.openGeneration(++generation_);
   if (!file_) {
-    fail("this stream was too slow: the log has been rotated away");
+    fail(kRotatedAway);
   }
 }
 

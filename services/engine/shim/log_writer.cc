@@ -161,6 +161,11 @@ UniqueFd LogWriter::openGeneration(std::uint64_t generation) {
   return UniqueFd(name.empty() ? -1 : ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
 }
 
+bool LogWriter::holds(std::uint64_t generation) {
+  const std::lock_guard lock(file_mutex_);
+  return file_.keepsRotated() || file_.position().generation == generation;
+}
+
 std::vector<UniqueFd> LogWriter::openOlder(std::uint64_t& newest_generation) {
   const std::lock_guard lock(file_mutex_);
   std::vector<UniqueFd> files;

@@ -51,6 +51,9 @@ class LogWriter {
 
   /// Opens the file of `generation` for reading; invalid when it was rotated away or never was.
   UniqueFd openGeneration(std::uint64_t generation);
+  /// False once a rotation has emptied the file of `generation` (a single file is used over again):
+  /// what is read from an open descriptor then is another's.
+  [[nodiscard]] bool holds(std::uint64_t generation);
   /// The files of former rotations, oldest first, and then generation 0.
   std::vector<UniqueFd> openOlder(std::uint64_t& newest_generation);
 

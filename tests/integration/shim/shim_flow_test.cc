@@ -34,6 +34,32 @@ class ShimFlowTest : public ShimTest {
  protected:
   /// Lets the process run into its reader before the reader wakes.
   static void nap() { std::this_thread::sleep_for(std::chrono::seconds(2)); }
+
+  /// A reader sleeps while more goes by than the log keeps: what it gets is a beginning of the
+  /// output without a gap, and then it is told.
+  void expectToldOfRotation(unsigned files) {
+    constexpr int kCount = 2'000'000;
+    spec_.open_stdin = true;
+    spec_.log.max_size = 1U << 20U;
+    spec_.log.max_files = files;
+    makeBundle({"sh", "-c", "read x; seq " + std::to_string(kCount)});
+    launch();
+    go();
+    AttachOptions options;
+    options.stdin_open = true;
+    const auto endpoint = client().attach(options);
+    ASSERT_TRUE(endpoint.has_value());
+    StreamClient stream(*endpoint);
+    stream.send("\n");
+    EXPECT_EQ(waitFor(What::Exit).exit_code, 0);  // nobody has read yet
+    const Output output = stream.readAll();
+    const std::string all = numbers(kCount);
+    EXPECT_TRUE(all.starts_with(output.out)) << "a gap in the output";
+    EXPECT_GT(output.out.size(), 0U);
+    EXPECT_LT(output.out.size(), all.size());
+    EXPECT_NE(output.system.find("rotated away"), std::string::npos) << output.system;
+    waitGone();
+  }
 };
 
 TEST_F(ShimFlowTest, RunToASleepingReaderLosesNothing) {
@@ -98,6 +124,10 @@ TEST_F(ShimFlowTest, ASlowLateReaderDoesNotStallTheContainer) {
   expectSame(stream.readAll().out, numbers(1000000));
   waitGone();
 }
+
+TEST_F(ShimFlowTest, ALateReaderBehindRotatedLogsIsTold) { expectToldOfRotation(3); }
+
+TEST_F(ShimFlowTest, ALateReaderBehindALogFileUsedOverAgainIsTold) { expectToldOfRotation(1); }
 
 TEST_F(ShimFlowTest, AttachReplaysTheLogFirst) {
   spec_.open_stdin = true;
