@@ -14,6 +14,7 @@
 #include "common/net/acceptor.h"
 #include "common/net/socket.h"
 #include "common/net/socket_stream.h"
+#include "common/os/peer_access.h"
 #include "common/stream/ticket_book.h"
 
 namespace flotilla {
@@ -108,6 +109,11 @@ class UnixStreamServer final : public StreamServer,
 
 void UnixStreamServer::welcome(UniqueFd fd) {
   const int number = fd.get();
+  if (!peerHasAccess(number, groupOf(path_.c_str()))) {
+    log::warning("stream socket: a peer of a foreign user",
+                 {{"socket", path_}, {"peer", net::peerName(number)}});
+    return;
+  }
   Visitor visitor;
   visitor.fd = std::move(fd);
   if (!reactor_.watch(number, EPOLLIN, [this, number](std::uint32_t) { readTicket(number); })) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/os/peer_access.h"
 #include "engine/shim/protocol.h"
 
 namespace flotilla::engine::shim {
@@ -75,7 +76,7 @@ ControlServer::~ControlServer() {
 
 void ControlServer::accept() {
   UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!fd || connections_.size() >= kMaxConnections) {
+  if (!fd || connections_.size() >= kMaxConnections || !peerHasAccess(fd.get(), 0)) {
     return;
   }
   const std::uint64_t id = next_++;
@@ -208,7 +209,7 @@ Result<void> StreamDoor::expect(const std::string& ticket, Accepted accepted) {
 
 void StreamDoor::accept() {
   UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!fd || visitors_.size() >= kMaxWaiting) {
+  if (!fd || visitors_.size() >= kMaxWaiting || !peerHasAccess(fd.get(), groupOf("io.sock"))) {
     return;
   }
   const std::uint64_t id = next_++;
