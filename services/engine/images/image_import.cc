@@ -5,6 +5,7 @@
 
 #include "common/os/rfc3339.h"
 #include "engine/images/changes.h"
+#include "engine/images/full_config.h"
 #include "engine/images/image_commit.h"
 #include "engine/images/image_document.h"
 #include "engine/images/layer_intake.h"
@@ -47,30 +48,6 @@ Result<void> parsePlatform(const std::string& platform, ImportRequest& request) 
     request.architecture = parts[0];
   }
   return {};
-}
-
-/// Every member of Docker's container configuration in Docker's order, those that it leaves out
-/// when empty only where they are set.
-OrderedJson fullConfig(const Json& set) {
-  static constexpr const char* kOrder[] = {
-      "Hostname", "Domainname", "User",       "AttachStdin", "AttachStdout", "AttachStderr", "ExposedPorts",
-      "Tty",      "OpenStdin",  "StdinOnce",  "Env",         "Cmd",          "Healthcheck",  "Image",
-      "Volumes",  "WorkingDir", "Entrypoint", "OnBuild",     "Labels",       "StopSignal",   "Shell"};
-  static const Json kDefaults = {
-      {"Hostname", ""},       {"Domainname", ""},     {"User", ""},         {"AttachStdin", false},
-      {"AttachStdout", false}, {"AttachStderr", false}, {"Tty", false},      {"OpenStdin", false},
-      {"StdinOnce", false},   {"Env", nullptr},       {"Cmd", nullptr},     {"Image", ""},
-      {"Volumes", nullptr},   {"WorkingDir", ""},     {"Entrypoint", nullptr}, {"OnBuild", nullptr},
-      {"Labels", nullptr}};
-  OrderedJson out = OrderedJson::object();
-  for (const char* key : kOrder) {
-    if (set.contains(key)) {
-      out[key] = OrderedJson(set[key]);
-    } else if (kDefaults.contains(key)) {
-      out[key] = OrderedJson(kDefaults[key]);
-    }
-  }
-  return out;
 }
 
 std::string configDocument(const ImageContext& context, const ImportRequest& request, const std::string& diff_id) {

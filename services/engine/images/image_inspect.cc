@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "common/os/rfc3339.h"
+#include "engine/images/full_config.h"
 #include "engine/images/image_document.h"
 #include "engine/images/image_queries.h"
 #include "engine/images/sha256.h"
@@ -112,8 +113,10 @@ void addOrigin(OrderedJson& out, const ImageDocument& document, ApiVersion versi
     out["Created"] = document.created_ns ? rfc3339(*document.created_ns) : std::string(kZeroTime);
   }
   if (version < kNoContainerConfig) {
-    out["Container"] = document.container;
-    out["ContainerConfig"] = document.container_config;
+    if (!document.container.empty()) {
+      out["Container"] = document.container;
+    }
+    out["ContainerConfig"] = fullConfig(document.container_config);
   }
   out["DockerVersion"] = document.docker_version;
   out["Author"] = document.author;
