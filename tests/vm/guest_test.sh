@@ -79,6 +79,15 @@ check "stats: nothing per cpu on v2" "" "$(field percpu_usage </tmp/stats)"
 holds "stats: received" "$(field rx_bytes </tmp/stats)" -ge 0
 check "stats of one that does not run" "{}}" "$(get '/containers/first/stats?stream=0' | grep -o '"memory_stats":.*' | cut -d: -f2)"
 
+check "update" 200 "$(status /containers/limited/update '{"Memory":100663296,"MemorySwap":134217728,"NanoCpus":250000000,"PidsLimit":30}')"
+check "new memory limit" 100663296 "$(cat "$group/memory.max")"
+check "new swap limit" 33554432 "$(cat "$group/memory.swap.max")"
+check "new cpu limit" "25000 100000" "$(cat "$group/cpu.max")"
+check "new pids limit" 30 "$(cat "$group/pids.max")"
+check "no pids limit" 200 "$(status /containers/limited/update '{"PidsLimit":-1}')"
+check "pids limit is gone" max "$(cat "$group/pids.max")"
+check "update in conflict" 409 "$(status /containers/limited/update '{"Memory":536870912}')"
+
 check "pause" 204 "$(status /containers/limited/pause)"
 check "frozen" "frozen 1" "$(grep frozen "$group/cgroup.events")"
 check "paused status" paused "$(inspect limited Status)"

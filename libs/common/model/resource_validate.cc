@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdio>
 
+#include "common/model/container_update.h"
 #include "common/model/container_validate.h"
 #include "common/model/cpu_list.h"
 #include "common/model/invalid.h"
@@ -14,14 +15,16 @@ constexpr std::int64_t kNanosPerCpu = 1000000000;
 constexpr std::int64_t kMinCpuTime = 1000;
 constexpr std::int64_t kMaxCpuPeriod = 1000000;
 
-Result<void> validateMemory(const HostConfig& host) {
+enum class LimitsOf { NewContainer, Update };
+
+Result<void> validateMemory(const HostConfig& host, LimitsOf limits) {
   if (host.memory != 0 && host.memory < kMinMemory) {
     return invalid("Minimum memory limit allowed is 6MB");
   }
   if (host.memory > 0 && host.memory_swap > 0 && host.memory_swap < host.memory) {
     return invalid("Minimum memoryswap limit should be larger than memory limit, see usage");
   }
-  if (host.memory == 0 && host.memory_swap > 0) {
+  if (limits == LimitsOf::NewContainer && host.memory == 0 && host.memory_swap > 0) {
     return invalid("You should always set the Memory limit when using Memoryswap limit, see usage");
   }
   if (host.memory_swappiness && *host.memory_swappiness != -1 &&
@@ -74,10 +77,9 @@ Result<void> validateSet(const std::string& asked, const std::string& available,
   return {};
 }
 
-}  // namespace
-
-Result<void> validateResources(const HostConfig& host, const HostFacts& facts, std::vector<std::string>& warnings) {
-  FLO_TRY(validateMemory(host));
+Result<void> validate(const HostConfig& host, const HostFacts& facts, LimitsOf limits,
+                      std::vector<std::string>& warnings) {
+  FLO_TRY(validateMemory(host, limits));
   if (host.oom_kill_disable.value_or(false)) {
     if (facts.cgroup_v2) {
       warnings.emplace_back("Your kernel does not support OomKillDisable. OomKillDisable discarded.");
@@ -90,6 +92,17 @@ Result<void> validateResources(const HostConfig& host, const HostFacts& facts, s
   FLO_TRY(validateSet(host.cpuset_cpus, facts.cpuset_cpus, "cpus", "CPUs"));
   FLO_TRY(validateSet(host.cpuset_mems, facts.cpuset_mems, "mems", "memory nodes"));
   return {};
+}
+
+}  // namespace
+
+Result<void> validateResources(const HostConfig& host, const HostFacts& facts, std::vector<std::string>& warnings) {
+  return validate(host, facts, LimitsOf::NewContainer, warnings);
+}
+
+Result<void> validateUpdate(const HostConfig& asked, const HostFacts& facts, std::vector<std::string>& warnings) {
+  FLO_TRY(validateRestartPolicy(asked.restart_policy, asked.restart_max_retries));
+  return validate(asked, facts, LimitsOf::Update, warnings);
 }
 
 }  // namespace flotilla::model

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "common/json/json.h"
+#include "common/model/container_update.h"
 #include "common/model/container_validate.h"
 #include "engine/jobs/handler_tools.h"
+#include "engine/jobs/json_writer.h"
 
 namespace flotilla::engine {
 namespace {
@@ -145,32 +147,14 @@ JobResult rename(Parts& parts, const Job& job) {
   return emptyResult(parts.lifecycle.rename(record->id, job.env.get("name")));
 }
 
-/// Limits are fixed for a container's life here; only the restart policy can be changed.
+/// dockerd looks at the request before it looks for the container.
 JobResult update(Parts& parts, const Job& job) {
+  FLO_TRY_ASSIGN(const auto asked, model::decodeUpdateRequest(job.body));
+  std::vector<std::string> warnings;
+  FLO_TRY(model::validateUpdate(asked, parts.lifecycle.parts.facts.host, warnings));
   FLO_TRY_ASSIGN(const auto record, namedContainer(parts.lifecycle, job));
-  FLO_TRY_ASSIGN(const json::Json body, json::parse(job.body.empty() ? "{}" : job.body));
-  for (const auto& [name, value] : body.items()) {
-    const bool neutral = value.is_null() || value == 0 || value == "" || value == false ||
-                         (value.is_array() && value.empty());
-    if (name != "RestartPolicy" && !neutral) {
-      return Error{ErrorKind::InvalidArgument, "changing " + name + " to " + json::dump(value) +
-                                                   " is not supported: only RestartPolicy can be updated"};
-    }
-  }
-  if (!body.contains("RestartPolicy") || !body["RestartPolicy"].is_object()) {
-    return JobOutput{R"({"Warnings":null})", {}};
-  }
-  FLO_TRY_ASSIGN(const auto name, json::stringOr(body["RestartPolicy"], "Name", ""));
-  FLO_TRY_ASSIGN(const auto retries, json::integerOr(body["RestartPolicy"], "MaximumRetryCount", 0));
-  FLO_TRY(model::validateRestartPolicy(name, static_cast<int>(retries)));
-  if (!name.empty()) {
-    if (record->spec->host.auto_remove && name != "no") {
-      return Error{ErrorKind::InvalidArgument,
-                   "Restart policy cannot be updated because AutoRemove is enabled for the container"};
-    }
-    FLO_TRY(parts.lifecycle.update(record->id, name, static_cast<int>(retries)));
-  }
-  return JobOutput{R"({"Warnings":null})", {}};
+  FLO_TRY(parts.lifecycle.updater.update(record->id, asked));
+  return JobOutput{JsonWriter().beginObject().listOrNull("Warnings", warnings).endObject().take(), {}};
 }
 
 }  // namespace

@@ -62,6 +62,9 @@ class ContainerRuntime {
   /// No restart after the next exit; ends a restart's back-off.
   virtual Result<void> stopping(const std::string& id) = 0;
   virtual Result<void> setRestartPolicy(const std::string& id, const shim::RestartPolicy& policy) = 0;
+  /// `limits` as ociLimitsUpdate() words them; in force from now on, restarts of the policy included.
+  /// Errors: Internal with the runtime's words, nothing is changed then.
+  virtual Result<void> setLimits(const std::string& id, const std::string& limits) = 0;
   /// Without the shim's help. Errors: NotFound when the process is gone.
   virtual Result<void> signal(const ProcessRef& process, int signal_number) = 0;
   virtual Result<void> pause(const std::string& id) = 0;

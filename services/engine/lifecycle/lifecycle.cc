@@ -19,6 +19,7 @@ Lifecycle::Lifecycle(LifecycleParts parts_in)
       launcher(parts, consumer, watcher),
       starter(parts, launcher, consumer, stopped),
       stopper(parts, stopped),
+      updater(parts),
       creator(parts),
       execs(parts),
       attacher(parts, launcher),
@@ -126,24 +127,6 @@ Result<void> Lifecycle::rename(const std::string& id, const std::string& name) {
                                containerEvent(after, "rename", {{"oldName", "/" + record->name}}));
   });
   return renamed ? renamed : Result<void>{std::move(renamed).error().context("Error when allocating new name")};
-}
-
-Result<void> Lifecycle::update(const std::string& id, const std::string& policy, int max_retries) {
-  FLO_TRY_ASSIGN(auto lock, parts.locks.take(id, "update"));
-  FLO_TRY_ASSIGN(const auto record, parts.catalog.find(id));
-  if (!record) {
-    return Error{ErrorKind::NotFound, "No such container: " + id};
-  }
-  ContainerSpec spec = *record->spec;
-  spec.host.restart_policy = policy;
-  spec.host.restart_max_retries = max_retries;
-  FLO_TRY(parts.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
-    FLO_TRY(replaceSpec(transaction, id, spec));
-    return parts.events.append(transaction, containerEvent(*record, "update"));
-  }));
-  const auto told =
-      parts.runtime.setRestartPolicy(id, {policy, static_cast<unsigned>(std::max(0, max_retries))});
-  return told || told.error().kind() == ErrorKind::Unavailable ? Result<void>{} : told;
 }
 
 }  // namespace flotilla::engine

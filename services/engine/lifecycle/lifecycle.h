@@ -13,6 +13,7 @@
 #include "engine/lifecycle/remover.h"
 #include "engine/lifecycle/starter.h"
 #include "engine/lifecycle/stopper.h"
+#include "engine/lifecycle/updater.h"
 #include "engine/lifecycle/waiters.h"
 #include "engine/lifecycle/watcher.h"
 
@@ -36,7 +37,6 @@ class Lifecycle {
   };
   void remove(const std::string& id, const RemoveOptions& options, Stopper::Done done);
   Result<void> rename(const std::string& id, const std::string& name);
-  Result<void> update(const std::string& id, const std::string& policy, int max_retries);
 
   LifecycleParts parts;
   Notices stopped;  // by container: an exit, a failed start, a removal
@@ -47,6 +47,7 @@ class Lifecycle {
   Launcher launcher;
   Starter starter;
   Stopper stopper;
+  Updater updater;
   Creator creator;
   Execs execs;
   Attacher attacher;

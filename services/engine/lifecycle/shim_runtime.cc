@@ -119,6 +119,10 @@ Result<void> ShimRuntime::setRestartPolicy(const std::string& id, const shim::Re
   return client(id).restartPolicy(policy);
 }
 
+Result<void> ShimRuntime::setLimits(const std::string& id, const std::string& limits) {
+  return client(id).limits(limits);
+}
+
 Result<void> ShimRuntime::signal(const ProcessRef& process, int signal_number) {
   return signalProcess(process, signal_number);
 }

@@ -32,6 +32,7 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
   void end(const std::string& id) override;
   Result<void> stopping(const std::string& id) override;
   Result<void> setRestartPolicy(const std::string& id, const shim::RestartPolicy& policy) override;
+  Result<void> setLimits(const std::string& id, const std::string& limits) override;
   Result<void> signal(const ProcessRef& process, int signal_number) override;
   Result<void> pause(const std::string& id) override;
   Result<void> resume(const std::string& id) override;

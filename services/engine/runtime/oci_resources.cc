@@ -210,6 +210,24 @@ json ociLimits(const model::HostConfig& host, bool cgroup_v2) {
   return limits;
 }
 
+std::string ociLimitsUpdate(const model::HostConfig& asked, const model::HostConfig& merged) {
+  json limits = json::object();
+  if (asked.memory != 0 || asked.memory_swap != 0 || asked.memory_reservation != 0) {
+    json& memory = limits["memory"] = json::object();
+    setIf(memory, "limit", merged.memory);
+    setIf(memory, "swap", merged.memory_swap);
+    setIf(memory, "reservation", merged.memory_reservation);
+  }
+  if (asked.cpu_shares != 0 || asked.nano_cpus != 0 || asked.cpu_period != 0 || asked.cpu_quota != 0 ||
+      !asked.cpuset_cpus.empty() || !asked.cpuset_mems.empty()) {
+    limits["cpu"] = cpuLimits(merged);
+  }
+  if (asked.pids_limit) {
+    limits["pids"] = *asked.pids_limit > 0 ? json{{"limit", *asked.pids_limit}} : json();
+  }
+  return limits.empty() ? std::string() : limits.dump();
+}
+
 Result<DeviceLists> ociDevices(const model::HostConfig& host) {
   DeviceLists lists{json::array(), defaultRules()};
   if (host.privileged) {

@@ -6,8 +6,11 @@
 
 namespace flotilla::engine {
 
-/// Memory, CPU and pids limits as linux.resources members; also for an update of a running container.
+/// Memory, CPU and pids limits as linux.resources members.
 nlohmann::json ociLimits(const model::HostConfig& host, bool cgroup_v2);
+/// The same for an update: the groups that `asked` touches, whole, with the values of `merged`
+/// (mergeUpdate()), null for one without a limit. JSON text; "" when no limit changes.
+std::string ociLimitsUpdate(const model::HostConfig& asked, const model::HostConfig& merged);
 
 struct DeviceLists {
   nlohmann::json nodes;  // linux.devices

@@ -74,6 +74,7 @@ class ShimClient {
   Result<std::vector<int>> pids();  // host pids of the container's processes
   Result<void> stopping(bool manual);
   Result<void> restartPolicy(const shim::RestartPolicy& policy);
+  Result<void> limits(const std::string& resources_json);
   Result<void> end();
 
  private:

@@ -209,6 +209,11 @@ Result<void> Cgroup::freeze(bool wanted) const {
   return {};
 }
 
+Result<void> Cgroup::liftPidsLimit() const {
+  const std::string path = hierarchy("pids") + "/pids.max";
+  return writeText(path, "max") ? Result<void>{} : Result<void>{sysError("write " + path, errno)};
+}
+
 bool Cgroup::remove() const {
   bool gone = true;
   for (const std::string& directory : directories_) {

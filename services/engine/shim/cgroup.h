@@ -30,6 +30,8 @@ class Cgroup {
   /// Errors: Internal; DeadlineExceeded when the kernel has not done it within a second.
   [[nodiscard]] Result<void> freeze(bool frozen) const;
   [[nodiscard]] bool frozen() const;
+  /// Errors: Internal.
+  [[nodiscard]] Result<void> liftPidsLimit() const;
   /// True when nothing is left of it; false while processes are still dying: try again.
   [[nodiscard]] bool remove() const;
 

@@ -363,6 +363,18 @@ std::optional<StartFailure> completeBundle(const std::string& bundle, const Root
   return written ? std::nullopt : std::optional(plainFailure(std::move(written).error()));
 }
 
+Result<void> mergeResources(const std::string& bundle, const json& resources) {
+  const std::string path = bundle + "/config.json";
+  FLO_TRY_ASSIGN(const std::string config, readFile(path));
+  const auto members = topLevelMembers(config);
+  json platform = members ? parseMember(*members, "linux") : json();
+  if (!platform.is_object()) {
+    return malformed(path).error;
+  }
+  platform["resources"].merge_patch(resources);
+  return writeFile(path, replaceMembers(config, *members, {{"linux", platform.dump()}}));
+}
+
 std::optional<StartFailure> completeExec(const std::string& path, const RootFiles& root,
                                          const std::string& out_path, ProcessPlan& plan) {
   const auto file = readFile(path);

@@ -32,6 +32,10 @@ std::optional<StartFailure> completeProcess(Verb verb, const RootFiles& root,
 std::optional<StartFailure> completeBundle(const std::string& bundle, const RootFiles& root,
                                            ProcessPlan& plan);
 
+/// Patches linux.resources of <bundle>/config.json (RFC 7396: null removes), for the next start.
+/// Errors: Internal.
+Result<void> mergeResources(const std::string& bundle, const nlohmann::json& resources);
+
 /// Reads `path`, an OCI process object with the members of protocol.h, completes it for a container
 /// whose root is `root`, and writes it to `out_path`.
 std::optional<StartFailure> completeExec(const std::string& path, const RootFiles& root,

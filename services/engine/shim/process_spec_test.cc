@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
 #include "engine/shim/log_replay.h"
 
 namespace flotilla::engine::shim {
@@ -25,6 +29,22 @@ TEST(TopLevelMembers, RefusesWhatIsNoObject) {
     EXPECT_FALSE(topLevelMembers(text).has_value()) << text;
   }
   EXPECT_TRUE(topLevelMembers("{}").has_value());
+}
+
+TEST(MergeResources, ReplacesTheLimitsAndNothingElse) {
+  char directory[] = "/tmp/flotilla-bundle-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory), nullptr);
+  const std::string bundle = directory;
+  const std::string config = bundle + "/config.json";
+  std::ofstream(config) << R"({"process":{"cwd":"/"},"linux":{"namespaces":[1],)"
+                        << R"("resources":{"memory":{"limit":1,"swap":2},"pids":{"limit":5},"devices":[3]}},"mounts":[]})";
+  ASSERT_TRUE(mergeResources(bundle, {{"memory", {{"limit", 7}}}, {"pids", nullptr}}));
+  const auto after = nlohmann::json::parse(std::ifstream(config));
+  EXPECT_EQ(after, nlohmann::json::parse(R"({"process":{"cwd":"/"},"linux":{"namespaces":[1],
+    "resources":{"memory":{"limit":7,"swap":2},"devices":[3]}},"mounts":[]})"));
+  std::ofstream(config) << R"({"linux":3})";
+  EXPECT_FALSE(mergeResources(bundle, {}));
+  std::filesystem::remove_all(bundle);
 }
 
 TEST(StartFailure, RewordsTheRuntimesLog) {

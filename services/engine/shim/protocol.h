@@ -52,6 +52,9 @@
 ///   restart after the next exit; a
 ///                                      shim asleep in restart back-off ends now
 ///   restart_policy {name, max_retries} -> {ok}
+///   limits {resources (members of OCI's linux.resources; pids null: no limit)} -> {ok}
+///                                      changes the running process's cgroup, then config.json for
+///                                      the next start of this shim
 ///   end {}                          -> {ok}                 a created container was removed: leave
 ///
 /// The user: config.json's annotation "org.flotilla.user" (user[:group], names or ids) and

@@ -101,6 +101,19 @@ Result<pid_t> Runtime::exec(const std::string& name, const std::string& process_
   return spawnInside(request(std::move(arguments), stdio));
 }
 
+Result<pid_t> Runtime::update(const std::string& resources) {
+  const std::string path = file("update", ".json");
+  const UniqueFd out(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!out || ::write(out.get(), resources.data(), resources.size()) !=
+                  static_cast<ssize_t>(resources.size())) {
+    return sysError("write " + path, errno);
+  }
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  std::vector<std::string> arguments = base("update");
+  arguments.insert(arguments.end(), {"update", "--resources", path, spec_.container_id});
+  return spawn(request(std::move(arguments), {null.get(), null.get(), null.get()}));
+}
+
 SpawnRequest Runtime::request(std::vector<std::string> arguments, const StdioFds& stdio) {
   SpawnRequest out;
   out.arguments = std::move(arguments);

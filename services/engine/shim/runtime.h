@@ -26,6 +26,10 @@ class Runtime {
   Result<pid_t> exec(const std::string& name, const std::string& process_file,
                      const StdioFds& stdio, const std::string& console);
 
+  /// Changes limits of the running container: `resources` is the text of OCI's linux.resources. The
+  /// outcome is under "update".
+  Result<pid_t> update(const std::string& resources);
+
   /// What the runtime left under `name` ("run", or the name given to exec): pid (0 when none) and
   /// log. Removes the files.
   struct Outcome {

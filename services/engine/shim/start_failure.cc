@@ -31,8 +31,23 @@ std::string lowerErrno(std::string text) {
              : text.substr(0, colon + 2) + lowerFirst(text.substr(colon + 2));
 }
 
-/// The message of the last error line.
-std::string lastMessage(std::string_view log) {
+/// crun's "mount `src` to `dst`: Not a directory" in the shape of runc's sentence.
+std::string rewordMount(const std::string& message) {
+  const std::size_t source = message.find("mount `");
+  const std::size_t middle = message.find("` to `", source);
+  const std::size_t end = message.find('`', middle == std::string::npos ? middle : middle + 6);
+  if (source == std::string::npos || middle == std::string::npos || end == std::string::npos) {
+    return message;
+  }
+  const std::string src = message.substr(source + 7, middle - source - 7);
+  const std::string dst = message.substr(middle + 6, end - middle - 6);
+  return "error during container init: error mounting \"" + src + "\" to rootfs at \"/" + dst +
+         "\"" + message.substr(end + 1);
+}
+
+}  // namespace
+
+std::string lastRuntimeError(std::string_view log) {
   std::string message;
   while (!log.empty()) {
     const std::size_t end = log.find('\n');
@@ -51,22 +66,6 @@ std::string lastMessage(std::string_view log) {
   }
   return message;
 }
-
-/// crun's "mount `src` to `dst`: Not a directory" in the shape of runc's sentence.
-std::string rewordMount(const std::string& message) {
-  const std::size_t source = message.find("mount `");
-  const std::size_t middle = message.find("` to `", source);
-  const std::size_t end = message.find('`', middle == std::string::npos ? middle : middle + 6);
-  if (source == std::string::npos || middle == std::string::npos || end == std::string::npos) {
-    return message;
-  }
-  const std::string src = message.substr(source + 7, middle - source - 7);
-  const std::string dst = message.substr(middle + 6, end - middle - 6);
-  return "error during container init: error mounting \"" + src + "\" to rootfs at \"/" + dst +
-         "\"" + message.substr(end + 1);
-}
-
-}  // namespace
 
 StartFailure startFailure(Verb verb, std::string cause) {
   std::string text = verb == Verb::Run
@@ -96,7 +95,7 @@ StartFailure startFailure(Verb verb, std::string cause) {
 StartFailure plainFailure(Error error) { return {std::move(error), 128}; }
 
 StartFailure fromRuntimeLog(Verb verb, std::string_view log, const std::string& program) {
-  std::string message = lowerErrno(lastMessage(log));
+  std::string message = lowerErrno(lastRuntimeError(log));
   if (message.empty()) {
     message = "the runtime ended without a message";
   }

@@ -31,6 +31,9 @@ StartFailure fromRuntimeLog(Verb verb, std::string_view log, const std::string& 
 /// A failed mount names the host's path instead of the shim's own place of the bind source.
 StartFailure withBindSources(StartFailure failure, const std::vector<BindMount>& binds);
 
+/// The message of the last error in the runtime's log, "" when there is none.
+std::string lastRuntimeError(std::string_view log);
+
 /// Rewords what crun leaves in the container's own stderr when execve fails after the start
 /// ("exec /x: exec format error\n", as runc writes it). Empty when `output` is something else.
 std::string rewordExecError(std::string_view output, const std::string& program);

@@ -57,6 +57,9 @@ class Supervisor {
   json freeze(bool frozen);
   json stopping();
   json setPolicy(const json& request);
+  void setLimits(const json& request, const Answer& answer);
+  void limitsSet(const json& resources, const Answer& answer, int status);
+  [[nodiscard]] json keepLimits(const json& resources) const;
   json leave();
   void execStart(const json& request, const Answer& answer);
   [[nodiscard]] Error notRunning() const;

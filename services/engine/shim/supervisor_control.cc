@@ -12,6 +12,11 @@ using nlohmann::json;
 
 json ok() { return {{"ok", true}}; }
 
+bool liftsPidsLimit(const json& resources) {
+  const auto pids = resources.find("pids");
+  return pids != resources.end() && pids->is_null();
+}
+
 }  // namespace
 
 Error Supervisor::notRunning() const {
@@ -24,6 +29,8 @@ void Supervisor::handle(const json& request, const Answer& answer) {
     go(answer);
   } else if (op == "exec_start") {
     execStart(request, answer);
+  } else if (op == "limits") {
+    setLimits(request, answer);
   } else {
     answer(simple(op, request));
   }
@@ -157,6 +164,52 @@ json Supervisor::setPolicy(const json& request) {
   spec_.restart.name = textMember(request, "name");
   spec_.restart.max_retries = numberMember(request, "max_retries");
   return ok();
+}
+
+void Supervisor::setLimits(const json& request, const Answer& answer) {
+  constexpr std::chrono::milliseconds kStartsSoon{5};
+  const auto resources = request.find("resources");
+  if (resources == request.end() || !resources->is_object()) {
+    answer(errorAnswer(Error{ErrorKind::InvalidArgument, "limits: no resources"}));
+    return;
+  }
+  if (state_ == State::Starting) {  // the runtime reads config.json now, or has done so
+    loop_.after(kStartsSoon, [this, request, answer] { setLimits(request, answer); });
+    return;
+  }
+  if (state_ != State::Running) {
+    answer(keepLimits(*resources));
+    return;
+  }
+  json changes = *resources;
+  if (liftsPidsLimit(changes)) {
+    changes.erase("pids");  // not every runtime has a word for that
+  }
+  const auto runtime = runtime_.update(changes.dump());
+  if (!runtime) {
+    answer(errorAnswer(runtime.error()));
+    return;
+  }
+  children_.expect(*runtime, [this, kept = *resources, answer](int status) { limitsSet(kept, answer, status); });
+}
+
+void Supervisor::limitsSet(const json& resources, const Answer& answer, int status) {
+  const Runtime::Outcome outcome = runtime_.takeOutcome("update");
+  if (status == 0) {
+    const auto lifted = liftsPidsLimit(resources) ? cgroup_.liftPidsLimit() : Result<void>{};
+    answer(lifted ? keepLimits(resources) : errorAnswer(lifted.error()));
+  } else {
+    answer(errorAnswer(Error{ErrorKind::Internal,
+                             spec_.runtime.substr(spec_.runtime.rfind('/') + 1) +
+                                 " did not terminate successfully: exit status " +
+                                 std::to_string(exitCode(status)) + ": " + lastRuntimeError(outcome.log)}));
+  }
+  trimSoon();
+}
+
+json Supervisor::keepLimits(const json& resources) const {
+  const auto kept = mergeResources(spec_.bundle, resources);
+  return kept ? ok() : errorAnswer(kept.error());
 }
 
 json Supervisor::leave() {

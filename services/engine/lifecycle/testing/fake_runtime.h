@@ -21,6 +21,11 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     const std::lock_guard lock(mutex_);
     next_failure_ = {std::move(error), code};
   }
+  /// The next setLimits() fails so.
+  void failNextLimits(Error error) {
+    const std::lock_guard lock(mutex_);
+    limits_failure_ = std::move(error);
+  }
   /// What the process does with signals: the signals it dies of (SIGKILL always).
   void setMortal(bool mortal) { mortal_ = mortal; }
 
@@ -139,6 +144,14 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     return {};
   }
   Result<void> setRestartPolicy(const std::string&, const shim::RestartPolicy&) override { return {}; }
+  Result<void> setLimits(const std::string& id, const std::string& limits) override {
+    const std::lock_guard lock(mutex_);
+    calls_.push_back("limits " + limits);
+    if (limits_failure_) {
+      return *std::exchange(limits_failure_, std::nullopt);
+    }
+    return shims_[id].alive ? Result<void>{} : Error{ErrorKind::Unavailable, "no shim"};
+  }
   Result<void> signal(const ProcessRef& process, int signal_number) override {
     std::string id;
     {
@@ -253,6 +266,7 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
   mutable std::mutex mutex_;  // guards all but mortal_
   std::map<std::string, Shim> shims_;
   std::optional<std::pair<Error, int>> next_failure_;
+  std::optional<Error> limits_failure_;
   std::vector<std::string> calls_;
   int last_pid_ = 1'000'000'000;  // beyond any real process
   std::atomic<bool> mortal_{true};
