@@ -23,14 +23,14 @@ class UpdaterTest : public LifecycleTest {
 };
 
 TEST_F(UpdaterTest, KeepsTheLimitsOfAContainerThatDoesNotRun) {
-  const std::string id = create("c");
+  const std::string id = create("web");
   ASSERT_TRUE(lifecycle_->updater.update(id, pids(30)));
   EXPECT_EQ(host(id).pids_limit, 30);
   EXPECT_EQ(actions(), (std::vector<std::string>{"create", "update"}));
 }
 
 TEST_F(UpdaterTest, ChangesARunningContainer) {
-  const std::string id = create("c");
+  const std::string id = create("web");
   ASSERT_TRUE(lifecycle_->starter.start(id));
   ASSERT_TRUE(lifecycle_->updater.update(id, pids(30)));
   const auto calls = runtime_.calls();
@@ -39,7 +39,7 @@ TEST_F(UpdaterTest, ChangesARunningContainer) {
 }
 
 TEST_F(UpdaterTest, ChangesNothingWhenTheRuntimeRefuses) {
-  const std::string id = create("c");
+  const std::string id = create("web");
   ASSERT_TRUE(lifecycle_->starter.start(id));
   runtime_.failNextLimits({ErrorKind::Internal, "crun did not terminate successfully"});
   const auto updated = lifecycle_->updater.update(id, pids(30));
@@ -50,7 +50,7 @@ TEST_F(UpdaterTest, ChangesNothingWhenTheRuntimeRefuses) {
 }
 
 TEST_F(UpdaterTest, SaysWhichContainerAConflictIsAbout) {
-  const std::string id = create("c");
+  const std::string id = create("web");
   model::HostConfig asked;
   asked.memory = 64 << 20;
   const auto updated = lifecycle_->updater.update(id, asked);
