@@ -252,7 +252,7 @@ Result<void> EngineService::Parts::wireJobs() {
     });
     return read ? count : 0;
   };
-  addSystemJobs(*jobs, *lifecycle, std::move(facts));
+  addSystemJobs(*jobs, *lifecycle, *view, std::move(facts));
   return {};
 }
 

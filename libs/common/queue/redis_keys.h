@@ -20,6 +20,10 @@ namespace flotilla {
 ///                    job late or again, and for all it runs after a reconnect.
 ///   owner:<engine>   string, 10 s, renewed every 3 s: the identity of the host whose workers read
 ///                    jobs:<engine>. A cloned host finds another's identity and serves nothing.
+///   hosts:<address>  string, 15 s, renewed every 5 s by the engine's leader: who answers at an
+///                    address of the discovery list (encodeHostRecord).
+///   name:<name>      string, a minute: the id of the container that is being made under this name,
+///                    or renamed to it. Taken (SET NX) and given back by the gateway that does it.
 ///
 /// Channel cancel:<engine> (PUBLISH): ids of jobs to cancel, for the workers of one engine.
 class RedisKeys {
@@ -31,6 +35,8 @@ class RedisKeys {
   [[nodiscard]] std::string gateway(const std::string& gateway) const { return prefix_ + "gw:" + gateway; }
   [[nodiscard]] std::string cancelled(const std::string& job) const { return prefix_ + "cancel:" + job; }
   [[nodiscard]] std::string owner(const std::string& engine) const { return prefix_ + "owner:" + engine; }
+  [[nodiscard]] std::string host(const std::string& address) const { return prefix_ + "hosts:" + address; }
+  [[nodiscard]] std::string name(const std::string& name) const { return prefix_ + "name:" + name; }
   [[nodiscard]] std::string cancelChannel(const std::string& engine) const { return prefix_ + "cancel:" + engine; }
 
   static constexpr const char* kGroup = "workers";
@@ -40,6 +46,7 @@ class RedisKeys {
   static constexpr const char* kGatewayLifetime = "15000";
   static constexpr const char* kCancelLifetime = "600000";
   static constexpr const char* kOwnerLifetime = "10000";
+  static constexpr const char* kHostLifetime = "15000";
 
  private:
   std::string prefix_;

@@ -5,6 +5,7 @@
 
 #include "api-gateway/http/reply.h"
 #include "api-gateway/streams/finish_with.h"
+#include "common/json/json.h"
 
 namespace flotilla::gateway {
 namespace {
@@ -13,12 +14,17 @@ http::Response documentResponse(int success, JobResult result) {
   if (!result) {
     return errorResponse(result.error());
   }
+  const auto warnings = result->env.getList("warnings");
+  http::Response response;
   if (result->body.empty()) {
-    http::Response response;
     response.status = success;
-    return response;
+  } else {
+    response = jsonResponse(success, std::move(result->body));
   }
-  return jsonResponse(success, std::move(result->body));
+  for (const std::string& warning : warnings) {
+    response.headers.add("Warning", "299 flotilla " + json::quote(warning));
+  }
+  return response;
 }
 
 /// The response of a job that may be established first. On the reactor's thread.

@@ -13,6 +13,7 @@
 #include "common/os/atomic_file.h"
 #include "common/os/rfc3339.h"
 #include "engine/jobs/json_writer.h"
+#include "engine/jobs/report_job.h"
 
 namespace flotilla::engine {
 namespace {
@@ -225,13 +226,15 @@ JobResult version(const SystemFacts& facts) {
 
 }  // namespace
 
-void addSystemJobs(JobEngine& engine, Lifecycle& lifecycle, SystemFacts facts_in) {
+void addSystemJobs(JobEngine& engine, Lifecycle& lifecycle, ContainerView& view,
+                   SystemFacts facts_in) {
   const auto facts = std::make_shared<const SystemFacts>(std::move(facts_in));
   engine.handle("info", Lane::Query, [&lifecycle, facts](const JobContextPtr& context) {
     context->complete(info(lifecycle, *facts));
   });
   engine.handle("version", Lane::Query,
                 [facts](const JobContextPtr& context) { context->complete(version(*facts)); });
+  addReportJob(engine, lifecycle, view, [&lifecycle, facts] { return info(lifecycle, *facts); });
 }
 
 }  // namespace flotilla::engine

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/job/job_engine.h"
+#include "engine/jobs/container_view.h"
 #include "engine/lifecycle/lifecycle.h"
 
 namespace flotilla::engine {
@@ -19,7 +20,7 @@ struct SystemFacts {
   std::function<std::size_t()> event_listeners;
 };
 
-/// Adds info and version. `lifecycle` outlives the engine.
-void addSystemJobs(JobEngine& engine, Lifecycle& lifecycle, SystemFacts facts);
+/// Adds info, version and engine_report. `lifecycle` and `view` outlive the engine.
+void addSystemJobs(JobEngine& engine, Lifecycle& lifecycle, ContainerView& view, SystemFacts facts);
 
 }  // namespace flotilla::engine

@@ -9,6 +9,7 @@
 #include "common/json/json.h"
 #include "common/model/mount_spec.h"
 #include "common/model/namespace_mode.h"
+#include "common/model/random_name.h"
 #include "common/os/random.h"
 #include "engine/lifecycle/container_events.h"
 #include "engine/lifecycle/container_files.h"
@@ -166,7 +167,7 @@ Result<std::string> Creator::store(ContainerRecord record, const CreateOptions& 
   const bool random_name = record.name.empty();
   for (int attempt = 0;; ++attempt) {
     if (random_name) {
-      record.name = randomName(attempt);
+      record.name = model::randomName(attempt);
     }
     auto stored = parts_.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
       FLO_TRY_ASSIGN(const auto taken, parts_.ledger.take(transaction, options.job));

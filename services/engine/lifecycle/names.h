@@ -11,7 +11,4 @@ namespace flotilla::engine {
 /// [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed".
 Result<std::string> checkContainerName(std::string_view name);
 
-/// "brisk_harbour": for containers created without a name. `attempt` > 0 adds a digit.
-std::string randomName(int attempt);
-
 }  // namespace flotilla::engine

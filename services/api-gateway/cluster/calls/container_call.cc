@@ -1,0 +1,185 @@
+#include "api-gateway/cluster/calls/container_call.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/json/json.h"
+
+namespace flotilla::gateway {
+namespace {
+
+std::string memberText(const std::string& body, const char* key) {
+  const auto document = json::parse(body);
+  if (!document || !document->is_object()) {
+    return "";
+  }
+  auto text = json::stringOr(*document, key, "");
+  return text ? *text : "";
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) {
+    text += (text.empty() ? "" : ", ") + word;
+  }
+  return text;
+}
+
+Error ambiguous(const std::string& reference, const std::vector<std::string>& hosts) {
+  return Error{ErrorKind::InvalidArgument,
+               "multiple IDs found with provided prefix: " + reference + " (on " + joined(hosts) + ")"};
+}
+
+}  // namespace
+
+void ContainerCall::start() {
+  reference_ = job_.args.empty() ? "" : job_.args.front();
+  if (const auto slash = reference_.find('/'); slash != std::string::npos && slash > 0) {
+    only_ = context_.membership.find(std::string_view(reference_).substr(0, slash));
+    if (only_) {
+      job_.args.front() = reference_.substr(slash + 1);
+    }
+  }
+  locate();
+}
+
+void ContainerCall::locate() {
+  const std::string& name = job_.args.empty() ? reference_ : job_.args.front();
+  const auto known = only_ ? context_.index.findOn(*only_, name) : context_.index.find(name);
+  if (!known.hosts.empty()) {
+    finish(ambiguous(reference_, known.hosts));
+    return;
+  }
+  if (known.entry != nullptr) {
+    chosen(*known.entry);
+    return;
+  }
+  if (asked_hosts_) {
+    finish(first_miss_ ? *std::move(first_miss_)
+                       : JobResult(Error{ErrorKind::NotFound, "No such container: " + reference_}));
+    return;
+  }
+  asked_hosts_ = true;
+  auto hosts = context_.membership.healthy();
+  if (only_) {
+    std::erase_if(hosts, [this](const HostPtr& host) { return host != only_; });
+  }
+  Job question;
+  question.name = "engine_report";
+  question.args = {name};
+  question.request_id = job_.request_id;
+  ask(hosts, question, [this](std::vector<HostAnswer> answers) { located(std::move(answers)); });
+}
+
+void ContainerCall::located(std::vector<HostAnswer> answers) {
+  std::string silent;
+  for (HostAnswer& answer : answers) {
+    if (answer.result) {
+      auto report = parseEngineReport(answer.result->body);
+      for (ContainerRow& row : report && report->containers ? *report->containers : std::vector<ContainerRow>{}) {
+        context_.index.put(answer.host, std::move(row));
+      }
+    } else if (answer.result.error().kind() == ErrorKind::InvalidArgument) {
+      finish(std::move(answer.result));  // an ambiguous prefix, or no name at all
+      return;
+    }
+  }
+  const auto warnings = reportSilent(context_, answers);
+  const auto known = context_.index.find(job_.args.empty() ? reference_ : job_.args.front());
+  if (known.entry == nullptr && known.hosts.empty() && !warnings.empty() && !first_miss_) {
+    finish(Error{ErrorKind::Unavailable, "No such container on the nodes that answered: " + reference_ +
+                                             " (" + joined(warnings) + ")"});
+    return;
+  }
+  locate();
+}
+
+void ContainerCall::chosen(const ContainerIndex::Entry& entry) {
+  const HostPtr host = entry.host;
+  if (!host->healthy()) {
+    finish(unhealthyError(reference_, *host));
+    return;
+  }
+  found(host);
+}
+
+void ContainerCall::answered(const HostPtr& host, JobResult result) {
+  const bool missing = !result && result.error().kind() == ErrorKind::NotFound;
+  if (missing && !wasEstablished() && !asked_hosts_ && !cancelled()) {
+    // It may have been removed and made again elsewhere, or never have been what was meant.
+    const auto stale = context_.index.findOn(*host, job_.args.front());
+    if (stale.entry != nullptr) {
+      context_.index.remove(std::string(stale.entry->row.id));
+    }
+    first_miss_ = std::move(result);
+    locate();
+    return;
+  }
+  if (result) {
+    succeeded(host, *result);
+  }
+  finish(std::move(result));
+}
+
+void ContainerCall::succeeded(const HostPtr& host, const JobOutput& output) {
+  const auto known = context_.index.findOn(*host, job_.args.front());
+  if (known.entry == nullptr) {
+    return;
+  }
+  const std::string id = known.entry->row.id;
+  if (job_.name == "exec_create") {
+    context_.index.putExec(memberText(output.body, "Id"), id);
+  } else if (job_.name == "container_remove") {
+    context_.index.remove(id);
+  } else if (job_.name == "container_start" || job_.name == "container_unpause") {
+    context_.index.setState(id, "running");
+  } else if (job_.name == "container_pause") {
+    context_.index.setState(id, "paused");
+  } else if (job_.name == "container_stop") {
+    context_.index.setState(id, "exited");
+  }
+}
+
+void ExecCall::start() {
+  const std::string id = job_.args.empty() ? "" : job_.args.front();
+  if (const auto* entry = context_.index.byExec(id)) {
+    const HostPtr host = entry->host;
+    if (host->healthy()) {
+      forward(host);
+    } else {
+      finish(unhealthyError(entry->row.name, *host));
+    }
+    return;
+  }
+  Job question;
+  question.name = "exec_inspect";
+  question.args = {id};
+  question.request_id = job_.request_id;
+  ask(context_.membership.healthy(), question,
+      [this](std::vector<HostAnswer> answers) { located(std::move(answers)); });
+}
+
+void ExecCall::located(std::vector<HostAnswer> answers) {
+  for (const HostAnswer& answer : answers) {
+    if (answer.result) {
+      learnExec(context_, answer.host, job_.args.front(), answer.result->body);
+      forward(answer.host);
+      return;
+    }
+  }
+  const auto warnings = reportSilent(context_, answers);
+  const std::string id = job_.args.empty() ? "" : job_.args.front();
+  finish(warnings.empty() ? Error{ErrorKind::NotFound, "No such exec instance: " + id}
+                          : Error{ErrorKind::Unavailable, "No such exec instance on the nodes that answered: " +
+                                                              id + " (" + joined(warnings) + ")"});
+}
+
+void learnExec(ClusterContext& context, const HostPtr& host, const std::string& exec_id,
+               const std::string& inspect_body) {
+  const std::string container = memberText(inspect_body, "ContainerID");
+  if (context.index.findOn(*host, container).entry != nullptr) {
+    context.index.putExec(exec_id, container);
+  }
+}
+
+}  // namespace flotilla::gateway

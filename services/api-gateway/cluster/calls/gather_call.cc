@@ -1,0 +1,186 @@
+#include "api-gateway/cluster/calls/gather_call.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "api-gateway/cluster/calls/merges.h"
+#include "api-gateway/cluster/calls/node_names.h"
+#include "common/json/json.h"
+
+namespace flotilla::gateway {
+namespace {
+
+Error nobodyHealthy() {
+  return Error{ErrorKind::Unavailable, "No healthy node available in the cluster"};
+}
+
+/// "node/name" narrows the hosts to that one. Names of images have slashes of their own.
+void narrowToNode(const ClusterContext& context, Job& job, std::vector<HostPtr>& hosts) {
+  if (job.args.empty() || job.name.starts_with("image_")) {
+    return;
+  }
+  auto split = splitNodeName(context.membership, job.args.front());
+  if (split.host) {
+    std::erase_if(hosts, [&](const HostPtr& host) { return host != split.host; });
+    job.args.front() = std::move(split.name);
+  }
+}
+
+}  // namespace
+
+void GatherCall::start() {
+  auto hosts = context_.membership.healthy();
+  narrowToNode(context_, job_, hosts);
+  const Job original = job_;  // the merge sees the filters as the client gave them
+  if (auto filtered = applyNodeFilter(job_.env, hosts); !filtered) {
+    finish(filtered.error());
+    return;
+  }
+  const auto patience = [this](const Host&) { return context_.times.change; };
+  ask(hosts, job_, kind_ == Kind::Change ? FanOut::Deadline(patience) : context_.deadline(),
+      [this, original](std::vector<HostAnswer> answers) {
+        const auto warnings = reportSilent(context_, answers);
+        auto merged = merge_(context_, original, std::move(answers));
+        if (merged) {
+          addWarnings(*merged, warnings);
+        }
+        finish(std::move(merged));
+      });
+}
+
+void InfoCall::start() {
+  Job question;
+  question.name = "engine_report";
+  question.env.setBool("brief", true);
+  question.request_id = job_.request_id;
+  const auto patience = [this](const Host& host) {
+    // Nobody waits long for what is known well enough.
+    return host.failures > 0 ? context_.times.doubted : std::min(context_.times.answer, 2 * context_.times.doubted);
+  };
+  ask(context_.membership.healthy(), question, patience, [this](std::vector<HostAnswer> answers) {
+    const auto warnings = reportSilent(context_, answers);
+    auto info = mergeInfo(context_, job_, std::move(answers));
+    if (info) {
+      addWarnings(*info, warnings);
+    }
+    finish(std::move(info));
+  });
+}
+
+void VolumeCreateCall::start() {
+  auto hosts = context_.membership.healthy();
+  auto body = json::parse(job_.body.empty() ? "{}" : job_.body);
+  auto name = body ? json::stringOr(*body, "Name", "") : Result<std::string>(body.error());
+  if (!name) {
+    finish(name.error());
+    return;
+  }
+  const auto split = splitNodeName(context_.membership, *name);
+  if (split.host) {
+    (*body)["Name"] = split.name;
+    job_.body = json::dump(*body);
+    std::erase_if(hosts, [&](const HostPtr& host) { return host != split.host; });
+  } else if (name->empty()) {
+    auto placement = context_.scheduler.place({}, hosts);
+    if (!placement) {
+      finish(placement.error());
+      return;
+    }
+    hosts = {(*placement)->host()};
+  }
+  const auto patience = [this](const Host&) { return context_.times.change; };
+  ask(hosts, job_, patience, [this](std::vector<HostAnswer> answers) {
+    reportSilent(context_, answers);
+    finish(mergeCreate(context_, job_, std::move(answers)));
+  });
+}
+
+void AnyCall::start() {
+  auto hosts = context_.membership.healthy();
+  narrowToNode(context_, job_, hosts);
+  if (hosts.empty()) {
+    finish(nobodyHealthy());
+    return;
+  }
+  missing_ = hosts.size();
+  for (const HostPtr& host : hosts) {
+    if (finished()) {
+      return;
+    }
+    auto call = HostCall::start(context_.reactor, host->engine, job_, context_.deadline()(*host),
+                                [keep = self<AnyCall>(), host](JobResult result) {
+                                  keep->answer(host, std::move(result));
+                                });
+    calls_.emplace_back(host, std::move(call));
+  }
+}
+
+void AnyCall::answer(const HostPtr& host, JobResult result) {
+  std::erase_if(calls_, [&](const auto& call) { return call.first == host; });
+  --missing_;
+  if (finished()) {
+    return;
+  }
+  if (!result) {
+    failures_.push_back({host, std::move(result)});
+    if (missing_ > 0) {
+      return;
+    }
+    reportSilent(context_, failures_);
+    result = mergedError(failures_);
+  }
+  finish(std::move(result));
+  for (const auto& [other, call] : std::exchange(calls_, {})) {
+    call->cancel();
+  }
+}
+
+void AnyCall::hostDown(const HostPtr& host) {
+  const auto waiting =
+      std::find_if(calls_.begin(), calls_.end(), [&](const auto& call) { return call.first == host; });
+  if (waiting != calls_.end() && !finished()) {
+    waiting->second->cancel();
+    answer(host, Error{ErrorKind::Unavailable, host->error});
+  }
+}
+
+void SaveCall::start() {
+  candidates_ = context_.membership.healthy();
+  next();
+}
+
+void SaveCall::next() {
+  if (candidates_.empty() || checked_ == job_.args.size()) {
+    if (candidates_.empty()) {
+      finish(nobodyHealthy());
+    } else {
+      forward(candidates_.front());
+    }
+    return;
+  }
+  Job question;
+  question.name = "image_inspect";
+  question.args = {job_.args[checked_++]};
+  ask(candidates_, question, [this](const std::vector<HostAnswer>& answers) {
+    candidates_.clear();
+    for (const HostAnswer& answer : answers) {
+      if (answer.result) {
+        candidates_.push_back(answer.host);
+      }
+    }
+    if (candidates_.empty()) {
+      std::string names;
+      for (const std::string& name : job_.args) {
+        names += (names.empty() ? "" : " ") + name;
+      }
+      finish(job_.args.size() == 1
+                 ? mergedError(answers)
+                 : Error{ErrorKind::NotFound,
+                         "Unable to find a healthy engine containing all images: [" + names + "]"});
+      return;
+    }
+    next();
+  });
+}
+
+}  // namespace flotilla::gateway

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api-gateway/cluster/calls/cluster_call.h"
+
+namespace flotilla::gateway {
+
+/// "node/name" taken apart: the host it names, or null, and the name without it.
+struct NodeName {
+  HostPtr host;
+  std::string name;
+};
+NodeName splitNodeName(const Membership& membership, const std::string& reference);
+
+/// Takes the filter `node` (a pattern each; names that contain one of them match) out of the
+/// filters of a list, and those hosts out of `hosts` that it does not name. Errors: InvalidArgument.
+Result<void> applyNodeFilter(JobEnv& env, std::vector<HostPtr>& hosts);
+
+/// The one error of a change that several hosts refused: "node: text" lines, kind of the first.
+/// Hosts that lack the object do not count unless all do.
+Error mergedError(const std::vector<HostAnswer>& answers);
+
+}  // namespace flotilla::gateway

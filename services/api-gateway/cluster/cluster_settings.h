@@ -1,0 +1,38 @@
+#pragma once
+
+#include <CLI/App.hpp>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api-gateway/cluster/swarm_cluster.h"
+#include "common/error/result.h"
+
+namespace flotilla::gateway {
+
+/// Options of a gateway in front of a cluster, as swarm classic's `manage` had them.
+struct ClusterSettings {
+  std::string discovery;  // "" = no cluster
+  std::string strategy = "spread";
+  std::string heartbeat = "60s";
+  std::string refresh_min = "30s", refresh_max = "60s";
+  int failure_retry = 3;
+  std::vector<std::string> cluster_options;  // "swarm.overcommit=0.05"
+};
+
+/// --discovery, --strategy, --cluster-heartbeat, --engine-refresh-min-interval,
+/// --engine-refresh-max-interval, --engine-failure-retry, --cluster-opt.
+void declareCluster(CLI::App& app, ClusterSettings& settings);
+
+struct CheckedClusterSettings {
+  SwarmOptions swarm;
+  DiscoveryOptions discovery;
+};
+/// In the order in which swarm classic checked them. Errors: InvalidArgument in its words.
+Result<CheckedClusterSettings> checkClusterSettings(const ClusterSettings& settings);
+
+/// "1h2m3.5s", "500ms": Go's durations. Errors: InvalidArgument `time: invalid duration "x"`.
+Result<std::chrono::milliseconds> parseGoDuration(std::string_view text);
+
+}  // namespace flotilla::gateway

@@ -1,0 +1,211 @@
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "api-gateway/cluster/calls/events_call.h"
+#include "api-gateway/cluster/testing/cluster_fixture.h"
+#include "common/stream/stream_client.h"
+
+namespace flotilla::gateway {
+namespace {
+
+/// What a client of a streaming job sends and hears. Its stream is used on the reactor's thread.
+class StreamsTest : public ClusterFixture {
+ protected:
+  StreamsTest() : one_(engine("node-1")), two_(engine("node-2")) {}
+  ~StreamsTest() override {
+    if (client_) {
+      onLoop([this] { client_->close(); });
+    }
+  }
+
+  std::shared_ptr<Outcome> open(const std::string& name, std::map<std::string, std::string> env = {}) {
+    Job job;
+    job.name = name;
+    for (auto& [key, value] : env) {
+      job.env.set(key, value);
+    }
+    auto outcome = submit(std::move(job));
+    EXPECT_TRUE(eventually([&] { return outcome->established.load() || outcome->finished(); }));
+    if (outcome->stream) {
+      onLoop([&] {
+        connectStream(reactor(), *outcome->stream, {.timeout = std::chrono::seconds(5)},
+                      [this](Result<net::StreamPtr> stream) { connected(std::move(stream)); });
+      });
+    }
+    return outcome;
+  }
+
+  void send(const std::string& bytes) {
+    EXPECT_TRUE(eventually([&] { return connected_.load(); }));
+    onLoop([&] {
+      to_send_ += bytes;
+      pump();
+    });
+  }
+
+  void endInput() {
+    onLoop([this] {
+      half_close_ = true;
+      pump();
+    });
+  }
+
+  std::string heard() {
+    const std::lock_guard lock(mutex_);
+    return heard_;
+  }
+
+  bool hears(const std::string& text) {
+    return eventually([&] { return heard().find(text) != std::string::npos; });
+  }
+
+  FakeEngine& one_;
+  FakeEngine& two_;
+  std::atomic<bool> ended_ = false;
+
+ private:
+  void connected(Result<net::StreamPtr> stream) {
+    ASSERT_TRUE(stream.has_value());
+    client_ = *std::move(stream);
+    client_->start([this] { read(); }, [this] { pump(); });
+    connected_ = true;
+  }
+
+  void pump() {
+    while (!to_send_.empty()) {
+      const auto taken = client_->write(to_send_);
+      if (!taken || *taken == 0) {
+        return;
+      }
+      to_send_.erase(0, *taken);
+    }
+    if (half_close_) {
+      client_->shutdownWrite();
+    }
+  }
+
+  void read() {
+    std::array<char, 65536> piece{};
+    const auto size = client_->read(piece.data(), piece.size());
+    if (!size && size.error().kind() == ErrorKind::Unavailable) {
+      return;
+    }
+    if (!size || *size == 0) {
+      client_->enableRead(false);
+      ended_ = true;
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    heard_.append(piece.data(), *size);
+  }
+
+  net::StreamPtr client_;
+  std::atomic<bool> connected_ = false;
+  std::string to_send_;
+  bool half_close_ = false;
+  std::mutex mutex_;  // guards heard_
+  std::string heard_;
+};
+
+TEST_F(StreamsTest, EventsOfAllHostsComeAsOneStreamWithTheirNode) {
+  start();
+  const auto outcome = open("events");
+  ASSERT_TRUE(outcome->stream.has_value());
+  one_.put({.id = "a1", .name = "first", .image = "busybox"});
+  two_.put({.id = "b1", .name = "second", .image = "busybox"});
+  EXPECT_TRUE(hears("\"name\":\"first\""));
+  EXPECT_TRUE(hears("\"name\":\"second\""));
+  EXPECT_TRUE(hears("\"node.name\":\"node-1\""));
+  EXPECT_TRUE(hears("\"from\":\"busybox node:node-2\""));
+  EXPECT_FALSE(outcome->finished());
+  cluster().cancel(outcome->job_id);
+  EXPECT_TRUE(eventually([&] { return outcome->finished(); }));
+}
+
+TEST_F(StreamsTest, EventsGoOnWhenAHostComesBack) {
+  start();
+  const auto outcome = open("events");
+  one_.die();
+  EXPECT_TRUE(becomes("node-1", "Unhealthy"));
+  EXPECT_TRUE(hears("engine_disconnect"));
+  two_.put({.id = "b1", .name = "meanwhile", .image = "busybox"});
+  EXPECT_TRUE(hears("meanwhile"));
+  one_.revive();
+  EXPECT_TRUE(becomes("node-1", "Healthy"));
+  EXPECT_TRUE(hears("engine_reconnect"));
+  int serial = 0;
+  EXPECT_TRUE(eventually([&] {  // once its stream is there again
+    one_.put({.id = "a" + std::to_string(++serial), .name = "again", .image = "busybox"});
+    return heard().find("\"name\":\"again\"") != std::string::npos;
+  }));
+}
+
+TEST_F(StreamsTest, AHostThatJoinsIsHeardToo) {
+  start();
+  const auto outcome = open("events");
+  ASSERT_TRUE(outcome->stream.has_value());
+  FakeEngine* late = nullptr;
+  onLoop([&] { late = &engine("node-3"); });
+  list({"node-1", "node-2", "node-3"});
+  EXPECT_TRUE(hears("engine_connect"));
+  EXPECT_TRUE(becomes("node-3", "Healthy"));
+  int serial = 0;
+  EXPECT_TRUE(eventually([&] {
+    late->put({.id = "c" + std::to_string(++serial), .name = "newcomer", .image = "busybox"});
+    return heard().find("\"node.name\":\"node-3\"") != std::string::npos;
+  }));
+}
+
+TEST_F(StreamsTest, AnArchiveGoesToEveryHostAndIsAnsweredOnce) {
+  start();
+  const auto outcome = open("image_load");
+  ASSERT_TRUE(outcome->stream.has_value());
+  const std::string archive(3U << 20U, 'x');
+  send(archive);
+  endInput();
+  EXPECT_TRUE(eventually([&] { return ended_.load() && outcome->finished(); }));
+  EXPECT_EQ(one_.loaded().size(), archive.size());
+  EXPECT_EQ(two_.loaded(), archive);
+  EXPECT_EQ(heard(), one_.load_answer);
+}
+
+TEST_F(StreamsTest, WhatOneHostCouldNotLoadIsSaidAtTheEnd) {
+  two_.load_answer = "{\"errorDetail\":{\"message\":\"no space\"},\"error\":\"no space\"}\n";
+  start();
+  const auto outcome = open("image_load");
+  send("archive");
+  endInput();
+  EXPECT_TRUE(eventually([&] { return ended_.load(); }));
+  EXPECT_NE(heard().find("Loaded image"), std::string::npos);
+  EXPECT_NE(heard().find("\"error\":\"node-2: no space\""), std::string::npos);
+}
+
+TEST_F(StreamsTest, AHostThatHangsDoesNotHoldUpALoad) {
+  start();
+  one_.hang();
+  const auto outcome = open("image_load");
+  send("archive");
+  endInput();
+  EXPECT_TRUE(eventually([&] { return ended_.load(); }));
+  EXPECT_EQ(two_.loaded(), "archive");
+  EXPECT_NE(heard().find("Loaded image"), std::string::npos);
+}
+
+TEST(DecorateEvent, AddsTheNodeAndKeepsTheRest) {
+  Host host;
+  host.address = "10.0.0.1:2375";
+  host.facts.name = "n1";
+  host.facts.engine_id = "id1";
+  std::int64_t time = 0;
+  EXPECT_EQ(decorateEvent(R"({"Type":"image","Action":"tag","timeNano":7})", host, &time),
+            R"({"Type":"image","Action":"tag","timeNano":7,"Actor":{"Attributes":{"node.name":"n1",)"
+            R"("node.id":"id1","node.addr":"10.0.0.1:2375","node.ip":"10.0.0.1"}},)"
+            R"("node":{"Name":"n1","Id":"id1","Addr":"10.0.0.1:2375","Ip":"10.0.0.1"}})"
+            "\n");
+  EXPECT_EQ(time, 7);
+  EXPECT_EQ(decorateEvent("no event", host, nullptr), "");
+}
+
+}  // namespace
+}  // namespace flotilla::gateway

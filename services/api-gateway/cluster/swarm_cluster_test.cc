@@ -1,0 +1,272 @@
+#include "api-gateway/cluster/swarm_cluster.h"
+
+#include <gtest/gtest.h>
+
+#include "api-gateway/cluster/testing/cluster_fixture.h"
+
+namespace flotilla::gateway {
+namespace {
+
+class SwarmClusterTest : public ClusterFixture {
+ protected:
+  SwarmClusterTest() : one_(engine("node-1")), two_(engine("node-2")) {}
+
+  FakeEngine& of(const std::string& container) { return one_.has(container) ? one_ : two_; }
+  FakeEngine& other(const std::string& container) { return one_.has(container) ? two_ : one_; }
+
+  FakeEngine& one_;
+  FakeEngine& two_;
+};
+
+TEST_F(SwarmClusterTest, SpreadsContainers) {
+  start();
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_NE(create("c" + std::to_string(i)), "");
+  }
+  EXPECT_EQ(one_.names().size(), 5U);
+  EXPECT_EQ(two_.names().size(), 5U);
+}
+
+TEST_F(SwarmClusterTest, SpreadsWhatIsCreatedAtTheSameTime) {
+  start();
+  std::vector<std::shared_ptr<Outcome>> outcomes;
+  for (int i = 0; i < 10; ++i) {
+    Job job;
+    job.name = "container_create";
+    job.env.set("id", "id" + std::to_string(i));
+    job.body = R"({"Image":"busybox"})";
+    outcomes.push_back(submit(std::move(job)));
+  }
+  for (const auto& outcome : outcomes) {
+    EXPECT_TRUE(outcome->future.get().has_value());
+  }
+  EXPECT_EQ(one_.names().size(), 5U);
+}
+
+TEST_F(SwarmClusterTest, FindsContainersByEveryForm) {
+  start();
+  const std::string id = create("web");
+  const std::string node = one_.has("web") ? "node-1" : "node-2";
+  for (const std::string& reference :
+       {id, std::string("web"), std::string("/web"), node + "/web", of("web").id() + "/web", id.substr(0, 63)}) {
+    const auto result = call("container_inspect", {reference});
+    EXPECT_EQ(document(result)["Id"], id) << reference;
+  }
+  EXPECT_TRUE(other("web").jobs().empty()) << "the other host was bothered";
+}
+
+TEST_F(SwarmClusterTest, SaysWhatIsAmbiguous) {
+  start();
+  create("a");
+  create("b");
+  const auto result = call("container_inspect", {std::string(60, 'a')});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind(), ErrorKind::InvalidArgument);
+  EXPECT_TRUE(result.error().message().starts_with("multiple IDs found with provided prefix: " +
+                                                   std::string(60, 'a')));
+}
+
+TEST_F(SwarmClusterTest, LooksForWhatItDoesNotKnow) {
+  start();
+  two_.put({.id = "feed01", .name = "stranger", .image = "busybox"});
+  EXPECT_EQ(document(call("container_inspect", {"stranger"}))["On"], "node-2");
+  const auto missing = call("container_inspect", {"nobody"});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().kind(), ErrorKind::NotFound);
+  EXPECT_EQ(missing.error().message(), "No such container: nobody");
+}
+
+TEST_F(SwarmClusterTest, LooksAgainForWhatHasMoved) {
+  start();
+  const std::string id = create("wanderer");
+  FakeEngine& old_home = of("wanderer");
+  FakeEngine& new_home = other("wanderer");
+  // Without a word: the stream of events is broken first.
+  old_home.dropStreams();
+  onLoop([] {});
+  old_home.remove(id);
+  new_home.put({.id = "beef01", .name = "wanderer", .image = "busybox"});
+  EXPECT_EQ(document(call("container_start", {"wanderer"}))["Id"], "beef01");
+}
+
+TEST_F(SwarmClusterTest, LearnsOfForeignContainersFromEvents) {
+  start();
+  two_.put({.id = "feed01", .name = "stranger", .image = "busybox"});
+  const auto known = [&] {
+    const auto refused = call("container_create", {}, {{"id", "x1"}, {"name", "stranger"}}, R"({"Image":"busybox"})");
+    return message(refused).find("already in use by container \"feed01\"") != std::string::npos;
+  };
+  EXPECT_TRUE(known());
+}
+
+TEST_F(SwarmClusterTest, NamesAreUniqueInTheWholeCluster) {
+  start();
+  const std::string id = create("web");
+  const auto refused =
+      call("container_create", {}, {{"id", "x1"}, {"name", "/web"}}, R"({"Image":"busybox"})");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::Conflict);
+  EXPECT_EQ(refused.error().message(),
+            "Conflict. The container name \"/web\" is already in use by container \"" + id +
+                "\". You have to remove (or rename) that container to be able to reuse that name.");
+  create("db");
+  const auto renamed = call("container_rename", {"db"}, {{"name", "web"}});
+  ASSERT_FALSE(renamed);
+  EXPECT_TRUE(renamed.error().message().starts_with("Error when allocating new name: Conflict."));
+  EXPECT_TRUE(call("container_rename", {"db"}, {{"name", "store"}}).has_value());
+  EXPECT_TRUE(call("container_start", {"store"}).has_value());
+  EXPECT_TRUE(call("container_remove", {"web"}).has_value());
+  EXPECT_NE(create("web"), "") << "a name is free when its container is gone";
+}
+
+TEST_F(SwarmClusterTest, OneOfTwoAtTheSameTimeGetsTheName) {
+  start();
+  std::vector<std::shared_ptr<Outcome>> outcomes;
+  for (int i = 0; i < 6; ++i) {
+    Job job;
+    job.name = "container_create";
+    job.env.set("id", "id" + std::to_string(i));
+    job.env.set("name", "single");
+    job.body = R"({"Image":"busybox"})";
+    outcomes.push_back(submit(std::move(job)));
+  }
+  int made = 0;
+  for (const auto& outcome : outcomes) {
+    made += outcome->future.get().has_value() ? 1 : 0;
+  }
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(one_.names().size() + two_.names().size(), 1U);
+}
+
+TEST_F(SwarmClusterTest, ContainersWithoutANameGetOne) {
+  start();
+  ASSERT_NE(create(""), "");
+  ASSERT_NE(create(""), "");
+  EXPECT_FALSE(one_.names().at(0).empty());
+  EXPECT_NE(one_.names(), two_.names());
+}
+
+TEST_F(SwarmClusterTest, GoesWhereTheImageIs) {
+  two_.addImage("special", "sha256:special");
+  start();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_NE(create("s" + std::to_string(i), R"({"Image":"special"})"), "");
+  }
+  EXPECT_EQ(two_.names().size(), 3U);
+  const auto nowhere = call("container_create", {}, {{"id", "x"}, {"name", "n"}}, R"({"Image":"nowhere"})");
+  EXPECT_EQ(message(nowhere), "No such image: nowhere");
+  EXPECT_NE(create("n"), "") << "the name was let go";
+}
+
+TEST_F(SwarmClusterTest, ExecsAreFoundWhereTheirContainerIs) {
+  start();
+  create("web");
+  const auto exec = document(call("exec_create", {"web"}))["Id"].get<std::string>();
+  EXPECT_EQ(document(call("exec_inspect", {exec}))["ID"], exec);
+  EXPECT_TRUE(other("web").jobs().empty());
+  EXPECT_EQ(message(call("exec_inspect", {"nope"})), "No such exec instance: nope");
+}
+
+TEST_F(SwarmClusterTest, ListsNameTheNodeAndComeNewestFirst) {
+  start();
+  create("first");
+  create("second");
+  const auto rows = document(call("container_list"));
+  ASSERT_EQ(rows.size(), 2U);
+  std::vector<std::string> names = {rows[0]["Names"][0], rows[1]["Names"][0]};
+  std::ranges::sort(names);
+  EXPECT_TRUE(names[0].starts_with("/node-1/"));
+  EXPECT_TRUE(names[1].starts_with("/node-2/"));
+  EXPECT_EQ(document(call("container_list", {}, {{"limit", "1"}})).size(), 1U);
+  EXPECT_EQ(document(call("container_list", {}, {{"filters", R"({"node":["node-1"]})"}})).size(), 1U);
+}
+
+TEST_F(SwarmClusterTest, AHungHostCostsItsOwnPartOfAListAndIsNamed) {
+  start();
+  create("a");
+  create("b");
+  one_.hang();
+  const auto begin = std::chrono::steady_clock::now();
+  const auto result = call("container_list");
+  ASSERT_TRUE(result.has_value());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  EXPECT_EQ(document(result).size(), 1U);
+  const auto warnings = result->env.getList("warnings");
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(warnings[0].starts_with("node-1: no answer within "));
+  EXPECT_TRUE(call("container_start", {two_.names().at(0)}).has_value());
+}
+
+TEST_F(SwarmClusterTest, ContainersOfAHostThatIsDownAreShownAsSuch) {
+  start();
+  create("a");
+  create("b");
+  const std::string lost = one_.names().at(0);
+  one_.hang();
+  ASSERT_TRUE(becomes("node-1", "Unhealthy"));
+  EXPECT_EQ(document(call("container_list")).size(), 1U);
+  const auto rows = document(call("container_list", {}, {{"all", "1"}}));
+  ASSERT_EQ(rows.size(), 2U);
+  const auto& down = rows[0]["Status"] == "Host Down" ? rows[0] : rows[1];
+  EXPECT_EQ(down["Status"], "Host Down");
+  EXPECT_EQ(down["Names"][0], "/node-1/" + lost);
+  const auto refused = call("container_start", {lost});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::Unavailable);
+  EXPECT_TRUE(refused.error().message().starts_with("Container " + lost + " running on unhealthy node node-1"));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_NE(create("late" + std::to_string(i)), "");
+  }
+  EXPECT_EQ(two_.names().size(), 4U);
+}
+
+TEST_F(SwarmClusterTest, WhatWaitsForAHostThatGoesDownIsToldSo) {
+  start();
+  create("a");
+  create("b");
+  const std::string lost = one_.names().at(0);
+  one_.hang();
+  const auto result = call("container_start", {lost});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind(), ErrorKind::Unavailable);
+}
+
+TEST_F(SwarmClusterTest, AWaitOutlastsAHostThatIsAwayForAWhile) {
+  start();
+  create("a");
+  create("b");
+  Job job;
+  job.name = "container_wait";
+  job.args = {one_.names().at(0)};
+  const auto waiting = submit(std::move(job));
+  ASSERT_TRUE(eventually([&] { return waiting->established.load(); }));
+  one_.hang();
+  ASSERT_TRUE(becomes("node-1", "Unhealthy"));
+  EXPECT_FALSE(waiting->finished());
+  cluster().cancel(waiting->job_id);
+}
+
+TEST_F(SwarmClusterTest, ImagesAreMergedById) {
+  two_.addImage("extra", "sha256:extra");
+  two_.addImage("alias", "sha256:busybox");
+  start();
+  const auto images = document(call("image_list"));
+  ASSERT_EQ(images.size(), 2U);
+  const auto& shared = images[0]["Id"] == "sha256:busybox" ? images[0] : images[1];
+  EXPECT_EQ(shared["RepoTags"].size(), 2U);
+  EXPECT_EQ(document(call("image_inspect", {"extra"}))["On"], "node-2");
+  EXPECT_EQ(message(call("image_inspect", {"none"})), "No such image: none");
+  EXPECT_EQ(document(call("image_save", {"busybox", "extra"}))["On"], "node-2");
+  EXPECT_EQ(document(call("image_remove", {"busybox"})).size(), 1U);
+  EXPECT_EQ(message(call("image_remove", {"busybox"})), "No such image: busybox");
+}
+
+TEST_F(SwarmClusterTest, JobsThatNoClusterDoesAreRefusedByName) {
+  start();
+  const auto result = call("unheard_of");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind(), ErrorKind::NotImplemented);
+}
+
+}  // namespace
+}  // namespace flotilla::gateway

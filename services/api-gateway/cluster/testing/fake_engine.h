@@ -1,0 +1,91 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/json/json.h"
+#include "common/queue/memory_queue.h"
+#include "common/stream/stream_server.h"
+
+namespace flotilla::gateway {
+
+/// An engine without containers' processes: does the jobs of a cluster's gateway on records in
+/// memory, and tells of them by events. Can stop answering. Thread-safe.
+class FakeEngine {
+ public:
+  struct Container {
+    std::string id, name, image, state = "created";
+    std::int64_t memory = 0;
+  };
+
+  FakeEngine(Reactor& reactor, MemoryQueue& queue, StreamServer& streams, std::string id, std::string name);
+  ~FakeEngine();
+  FakeEngine(const FakeEngine&) = delete;
+  FakeEngine& operator=(const FakeEngine&) = delete;
+
+  // What it says of itself; set before it is asked.
+  std::int64_t cpus = 2, memory = std::int64_t{1} << 30U;
+  std::vector<std::string> labels = {};
+
+  /// Takes jobs and never answers them.
+  void hang() { hanging_ = true; }
+  /// Takes no jobs any more; those taken stay unanswered.
+  void die();
+  /// As after a restart: answers again.
+  void revive();
+  /// Breaks the streams of events.
+  void dropStreams();
+
+  /// As done by someone else than the gateway.
+  void put(Container container);
+  void remove(const std::string& id);
+  void addImage(const std::string& name, const std::string& id);
+
+  [[nodiscard]] std::vector<std::string> names();
+  [[nodiscard]] bool has(const std::string& name);
+  /// Names of the jobs it has taken, but for reports and events.
+  [[nodiscard]] std::vector<std::string> jobs();
+  [[nodiscard]] const std::string& id() const { return id_; }
+  /// Bytes of the archive that the last image_load brought.
+  [[nodiscard]] std::string loaded();
+  /// Text that image_load answers with.
+  std::string load_answer = "{\"stream\":\"Loaded image: busybox:latest\\n\"}\n";
+
+ private:
+  void serve();
+  void take(const JobContextPtr& context);
+  JobResult answer(const Job& job);
+  JobResult report(const Job& job);
+  JobResult create(const Job& job);
+  JobResult list(const Job& job);
+  JobResult change(const Job& job);
+  JobResult images(const Job& job);
+  void events(const JobContextPtr& context);
+  void load(const JobContextPtr& context);
+  void emit(const std::string& action, const Container& container, const std::string& exec = "");
+  Container* find(const std::string& reference);
+  [[nodiscard]] json::Json summary(const Container& container) const;
+
+  Reactor& reactor_;
+  MemoryQueue& queue_;
+  StreamServer& streams_;
+  const std::string id_, name_;
+  std::unique_ptr<JobQueue::Subscription> subscription_;
+  std::atomic<bool> hanging_ = false;
+  std::recursive_mutex mutex_;  // guards everything below
+  std::vector<JobContextPtr> kept_;
+  std::vector<net::StreamPtr> followers_;  // used on the reactor's thread only
+  std::map<std::string, Container> containers_;
+  std::map<std::string, std::string> execs_;  // exec -> container
+  std::map<std::string, std::string> images_;  // name -> id
+  std::vector<std::string> jobs_;
+  std::string loaded_;
+  std::int64_t clock_ = 1000;
+};
+
+}  // namespace flotilla::gateway
