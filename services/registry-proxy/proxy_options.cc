@@ -10,12 +10,14 @@ namespace {
 
 constexpr const char* kConfigFile = "/etc/flotilla/registry-proxy.json";
 constexpr const char* kDefaultHost = "unix:///run/flotilla/registry-proxy.sock";
+constexpr std::uint16_t kPort = 5000;
 constexpr std::uint64_t kDefaultSize = std::uint64_t{20} << 30U;
 
 }  // namespace
 
 Result<std::optional<ProxyCommand>> parseProxyCommand(int argc, const char* const* argv, std::ostream& out) {
   ProxyCommand command;
+  command.listen.default_port = kPort;
   command.service.cache_folder = "/var/lib/flotilla-registry-proxy";
   command.service.cache_size = kDefaultSize;
   std::string level = "info";
@@ -24,10 +26,11 @@ Result<std::optional<ProxyCommand>> parseProxyCommand(int argc, const char* cons
   CLI::App app("Caches what hosts pull from registries", "flotilla-registry-proxy");
   app.set_version_flag("-v,--version", "Flotilla version " FLO_VERSION);
   config::useDaemonJson(app, kConfigFile);
-  app.add_option("-H,--host,--hosts", command.hosts, "Socket(s) to listen on: unix://, tcp://, fd://")
+  app.add_option("-H,--host,--hosts", command.listen.hosts, "Socket(s) to listen on: unix://, tcp://, fd://")
       ->envname("FLOTILLA_REGISTRY_PROXY_HOSTS")
       ->delimiter(',');
-  app.add_option("--listen-fd", command.listen_fd, "An inherited listening socket to serve instead");
+  app.add_option("--listen-fd", command.listen.inherited_fd, "An inherited listening socket to serve instead");
+  app.add_option("--parent", command.parent, "End when this process, the one that started it, ends");
   app.add_option("--cache-folder", command.service.cache_folder, "Where blobs are kept");
   app.add_option("--cache-size", command.service.cache_size,
                  "How much of them, in bytes or with a unit (20GiB); 0 keeps nothing that is complete")
@@ -40,9 +43,10 @@ Result<std::optional<ProxyCommand>> parseProxyCommand(int argc, const char* cons
   app.add_option("--user", command.user, "User to become when started as root");
   app.add_option("--idle-exit", idle_exit, "Seconds without a connection after which to end; 0: never")
       ->check(CLI::Range(0, 86'400));
-  app.add_option("--tlscacert", command.tls_ca_cert, "Clients need a certificate of this CA");
-  app.add_option("--tlscert", command.tls_cert, "Certificate of tcp listeners");
-  app.add_option("--tlskey", command.tls_key, "Its key");
+  app.add_option("--tlscacert", command.listen.tls_ca_cert, "Clients need a certificate of this CA");
+  app.add_option("--tlscert", command.listen.tls_cert, "Certificate of tcp listeners");
+  app.add_option("--tlskey", command.listen.tls_key, "Its key");
+  app.add_flag("--insecure-tcp", command.listen.insecure_tcp, "Allow tcp without TLS on addresses other hosts reach");
   app.add_option("-l,--log-level", level, "Log level: debug, info, warn, error");
   app.add_option("--log-format", format, "Log format: text, json");
   FLO_TRY_ASSIGN(const auto outcome, config::parse(app, argc, argv, out));
@@ -51,11 +55,8 @@ Result<std::optional<ProxyCommand>> parseProxyCommand(int argc, const char* cons
   }
   FLO_TRY_ASSIGN(command.log_level, log::parseLevel(level));
   FLO_TRY_ASSIGN(command.log_format, log::parseFormat(format));
-  if (command.tls_cert.empty() != command.tls_key.empty() || (command.tls_cert.empty() && !command.tls_ca_cert.empty())) {
-    return Error{ErrorKind::InvalidArgument, "tls needs --tlscert and --tlskey"};
-  }
-  if (command.hosts.empty() && command.listen_fd < 0) {
-    command.hosts = {kDefaultHost};
+  if (command.listen.hosts.empty() && command.listen.inherited_fd < 0) {
+    command.listen.hosts = {kDefaultHost};
   }
   command.service.idle_exit = std::chrono::seconds(idle_exit);
   return std::optional<ProxyCommand>{std::move(command)};

@@ -3,10 +3,10 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "common/error/result.h"
 #include "common/log/log.h"
+#include "common/process/service_sockets.h"
 #include "registry-proxy/proxy_service.h"
 
 namespace flotilla::registry {
@@ -14,10 +14,9 @@ namespace flotilla::registry {
 /// The settings of flotilla-registry-proxy: command line over its JSON file.
 struct ProxyCommand {
   ProxyOptions service;
-  std::vector<std::string> hosts;  // where to listen
-  int listen_fd = -1;              // a listening socket that was inherited, instead
+  process::ServiceListen listen;
+  int parent = 0;               // ends with this process, which started it
   std::string user = "nobody";     // to become when started as root
-  std::string tls_ca_cert, tls_cert, tls_key;
   log::Level log_level = log::Level::Info;
   log::Format log_format = log::Format::Text;
 };

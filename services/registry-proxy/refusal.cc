@@ -20,7 +20,10 @@ constexpr std::array kMeanings = {
     Meaning{404, "MANIFEST_UNKNOWN", "manifest unknown"},
     Meaning{405, "UNSUPPORTED", "The operation is unsupported."},
     Meaning{429, "TOOMANYREQUESTS", "too many requests"},
-    Meaning{503, "UNAVAILABLE", "service unavailable"},
+    Meaning{500, "UNKNOWN", "received unexpected HTTP status: 500 Internal Server Error"},
+    Meaning{502, "UNKNOWN", "received unexpected HTTP status: 502 Bad Gateway"},
+    Meaning{503, "UNAVAILABLE", "received unexpected HTTP status: 503 Service Unavailable"},
+    Meaning{504, "UNKNOWN", "received unexpected HTTP status: 504 Gateway Timeout"},
 };
 
 }  // namespace
@@ -30,16 +33,14 @@ std::string Refusal::body() const {
 }
 
 Refusal Refusal::ofAnswer(int status, std::string_view body, std::string_view retry_after) {
-  Refusal refusal{.status = status, .code = "UNKNOWN", .message = "unknown error"};
+  Refusal refusal{.status = status, .code = "UNKNOWN",
+                  .message = "received unexpected HTTP status: " + std::to_string(status)};
   refusal.retry_after = retry_after;
   for (const Meaning& meaning : kMeanings) {
     if (meaning.status == status) {
       refusal.code = meaning.code;
       refusal.message = meaning.message;
     }
-  }
-  if (refusal.code == "UNKNOWN") {
-    refusal.message = "received unexpected HTTP status: " + std::to_string(status);
   }
   const auto document = json::parse(body);
   if (!document || !document->is_object()) {

@@ -72,6 +72,8 @@ void setParameter(Challenge& challenge, const std::string& name, std::string val
     challenge.service = std::move(value);
   } else if (::strcasecmp(name.c_str(), "scope") == 0) {
     challenge.scope = std::move(value);
+  } else if (::strcasecmp(name.c_str(), "error") == 0) {
+    challenge.error = std::move(value);
   }
 }
 

@@ -66,8 +66,10 @@ std::string getWords(const Url& base, std::string_view why) {
   return "Get \"" + base.origin() + "/v2/\": " + std::string(why);
 }
 
+/// In dockerd's words: of a tag, it is HEAD that fails, because dockerd asks that first.
 std::string callWords(const Url& base, const UpstreamCall& call, std::string_view why) {
-  std::string method = call.method;
+  const bool tag = call.resource.starts_with("manifests/") && !call.resource.starts_with("manifests/sha256:");
+  std::string method = tag ? "HEAD" : call.method;
   std::transform(method.begin() + 1, method.end(), method.begin() + 1, [](char c) { return static_cast<char>(c | 0x20); });
   return method + " \"" + base.origin() + "/v2/" + call.repository + "/" + call.resource + "\": " + std::string(why);
 }
@@ -258,6 +260,11 @@ Served<FetchHead> Upstreams::content(const UpstreamCall& call, const HttpFetcher
   auto answer = exchange(call, choose);
   if (!answer) {
     return tl::unexpected(Refusal::ofError(answer.error()));
+  }
+  if (const auto challenge = challengeOf(answer->head);
+      answer->head.status == 401 && challenge && challenge->error == "insufficient_scope") {
+    return tl::unexpected(Refusal{.status = 401, .code = "DENIED",
+                                  .message = "requested access to the resource is denied"});
   }
   if (!isContent(answer->head.status)) {
     return tl::unexpected(Refusal::ofAnswer(answer->head.status, answer->error_body,

@@ -4,11 +4,11 @@
 
 #include "common/error/result.h"
 
-namespace flotilla::registry {
+namespace flotilla::process {
 
 /// Makes `folder` if need be, hands it to `user`, enters it and becomes that user for good, without
 /// capabilities and without ways to get any. Not as root: only makes and enters the folder. Single
 /// thread, before anything from the network is read. Errors: Internal, NotFound (the user).
 Result<void> enterAsUser(const std::string& folder, const std::string& user);
 
-}  // namespace flotilla::registry
+}  // namespace flotilla::process

@@ -1,4 +1,4 @@
-#include "registry-proxy/privileges.h"
+#include "common/process/privileges.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -11,7 +11,7 @@
 #include <system_error>
 #include <vector>
 
-namespace flotilla::registry {
+namespace flotilla::process {
 namespace {
 
 struct User {
@@ -57,4 +57,4 @@ Result<void> enterAsUser(const std::string& folder, const std::string& user) {
   return {};
 }
 
-}  // namespace flotilla::registry
+}  // namespace flotilla::process
