@@ -25,6 +25,7 @@ void addVerbs(CLI::App& app, Chosen& chosen) {
   addStop(app, chosen);
   addRm(app, chosen);
   addImages(app, chosen);
+  addPull(app, chosen);
   addLoad(app, chosen);
   addVersion(app, chosen);
   addInfo(app, chosen);

@@ -221,9 +221,10 @@ Result<HttpStream> ApiClient::hijack(const std::string& target, const nlohmann::
               head);
 }
 
-Result<ApiClient::Pending> ApiClient::postAndWaitForHeader(const std::string& target) {
+Result<ApiClient::Pending> ApiClient::postAndWaitForHeader(
+    const std::string& target, std::vector<std::pair<std::string, std::string>> headers) {
   HttpHead head;
-  FLO_TRY_ASSIGN(auto stream, open({.method = "POST", .target = target, .body = {}}, head));
+  FLO_TRY_ASSIGN(auto stream, open({.method = "POST", .target = target, .body = {}, .headers = std::move(headers)}, head));
   return Pending{std::move(stream), head};
 }
 

@@ -67,6 +67,12 @@ Result<void> HttpStream::send(const HttpRequest& request) {
   text += " HTTP/1.1\r\nHost: ";
   text += host_;
   text += "\r\nUser-Agent: flotilla\r\n";
+  for (const auto& [name, value] : request.headers) {
+    text += name;
+    text += ": ";
+    text += value;
+    text += "\r\n";
+  }
   if (request.upgrade) {
     text += "Connection: Upgrade\r\nUpgrade: tcp\r\n";
   }

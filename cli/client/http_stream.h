@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/client/connection.h"
@@ -14,6 +15,7 @@ struct HttpRequest {
   std::string target;
   std::string body;
   std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers = {};  // besides our own
   /// Ask for the connection itself (attach, exec start): "Upgrade: tcp".
   bool upgrade = false;
 };

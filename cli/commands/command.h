@@ -35,6 +35,7 @@ void addLogs(CLI::App& app, Chosen& chosen);
 void addExec(CLI::App& app, Chosen& chosen);
 void addStop(CLI::App& app, Chosen& chosen);
 void addRm(CLI::App& app, Chosen& chosen);
+void addPull(CLI::App& app, Chosen& chosen);
 void addLoad(CLI::App& app, Chosen& chosen);
 void addVersion(CLI::App& app, Chosen& chosen);
 void addInfo(CLI::App& app, Chosen& chosen);

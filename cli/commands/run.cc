@@ -3,6 +3,7 @@
 
 #include "cli/commands/attached.h"
 #include "cli/commands/command.h"
+#include "cli/commands/pull.h"
 #include "cli/commands/run_options.h"
 
 namespace flotilla::cli {
@@ -30,12 +31,29 @@ class Run {
     FLO_TRY_ASSIGN(const auto body, createBody(options_, terminalSize(STDOUT_FILENO)));
     const auto target =
         withQuery("/containers/create", {{"name", options_.name}, {"platform", options_.platform}});
-    FLO_TRY_ASSIGN(const auto created, client_.post(target, body));
-    id_ = text(created, "Id");
-    for (const auto& warning : created.value("Warnings", nlohmann::json::array())) {
+    auto created = client_.post(target, body);
+    if (!created && created.error().kind() == ErrorKind::NotFound &&
+        created.error().message().find("No such image") != std::string::npos) {
+      FLO_TRY(pullAbsent());
+      created = client_.post(target, body);
+    }
+    FLO_TRY(created);
+    id_ = text(*created, "Id");
+    for (const auto& warning : created->value("Warnings", nlohmann::json::array())) {
       printError("WARNING: " + (warning.is_string() ? warning.get<std::string>() : warning.dump()));
     }
     return {};
+  }
+
+  /// In docker's words, all of it on standard error: standard output is the container's.
+  Result<void> pullAbsent() {
+    const std::size_t slash = options_.image.rfind('/');
+    const std::size_t from = slash == std::string::npos ? 0 : slash;
+    const bool exact = options_.image.find_first_of(":@", from) != std::string::npos;
+    const std::string image = options_.image + (exact ? "" : ":latest");
+    printError("Unable to find image '" + image + "' locally");
+    PullDisplay display(stderr);
+    return pullImage(client_, image, options_.platform, display);
   }
 
   Result<void> start() {

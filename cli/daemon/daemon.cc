@@ -20,6 +20,7 @@
 #include "common/process/systemd.h"
 #include "cli/daemon/daemon_options.h"
 #include "cli/daemon/engine_host.h"
+#include "cli/daemon/proxy_host.h"
 #include "common/log/log.h"
 #include "common/queue/memory_queue.h"
 
@@ -73,6 +74,19 @@ gateway::GatewayOptions gatewayOptions(const DaemonOptions& options) {
   return result;
 }
 
+ProxyHostOptions proxyOptions(const DaemonOptions& options) {
+  ProxyHostOptions result;
+  result.socket = options.exec_root + "/registry-proxy.sock";
+  result.cache_folder = options.data_root + "/registry-proxy";
+  result.cache_size = options.registry_cache_size;
+  result.user = options.registry_proxy_user;
+  result.mirrors = options.registry_mirrors;
+  result.insecure = options.insecure_registries;
+  result.log_level = options.log_level == log::Level::Debug ? "debug" : "info";
+  result.log_format = options.log_format == log::Format::Json ? "json" : "text";
+  return result;
+}
+
 /// The services of one process and the order in which they come and go. The gateway's loop is the
 /// main thread's; the engine has threads of its own.
 class Daemon {
@@ -93,11 +107,18 @@ class Daemon {
                    process::Signals::create(*reactor_, {.terminate = [this] { terminate(); },
                                                         .reload = reload_}));
     FLO_TRY(gateway_->listen([this](const Error& error) { fail(error); }));
+    ProxyHost proxy(proxyOptions(options_), *reactor_);
+    if (options_.registry_proxy.empty()) {
+      FLO_TRY(proxy.listen());
+    }
     EngineHost engine({.data_root = options_.data_root,
                        .exec_root = options_.exec_root,
                        .name = options_.name.empty() ? hostName() : options_.name,
                        .labels = options_.labels,
-                       .bip = options_.bip},
+                       .bip = options_.bip,
+                       .registry_proxy = options_.registry_proxy,
+                       .max_concurrent_downloads = options_.max_concurrent_downloads,
+                       .max_download_attempts = options_.max_download_attempts},
                       queue, metrics_);
     // Bound and queueing already: clients that come now wait for the engine behind the gate.
     engine.start([this](Result<void> started) {

@@ -50,6 +50,20 @@ void declareEngine(CLI::App& app, DaemonOptions& options) {
   app.add_option("--bip", options.bip, "IP address and netmask of the default bridge, in CIDR notation");
 }
 
+void declareRegistries(CLI::App& app, DaemonOptions& options) {
+  app.add_option("--registry-mirror,--registry-mirrors", options.registry_mirrors, "Preferred registry mirror");
+  app.add_option("--insecure-registry,--insecure-registries", options.insecure_registries,
+                 "Registries (names or networks) that need no TLS or right certificate");
+  app.add_option("--registry-proxy", options.registry_proxy, "Pull through this registry proxy, not through one's own");
+  app.add_option("--registry-proxy-user", options.registry_proxy_user, "User that the own registry proxy runs as");
+  app.add_option("--registry-cache-size", options.registry_cache_size,
+                 "What the own registry proxy keeps of downloads besides the images (20GiB)");
+  app.add_option("--max-concurrent-downloads", options.max_concurrent_downloads, "Layers downloaded at a time")
+      ->check(CLI::Range(1, 100));
+  app.add_option("--max-download-attempts", options.max_download_attempts, "Attempts at each layer of a pull")
+      ->check(CLI::Range(1, 100));
+}
+
 void declareLog(CLI::App& app, RawLog& raw) {
   app.add_option("-l,--log-level", raw.level, "Log level: debug, info, warn, error")
       ->envname("FLOTILLA_LOG_LEVEL");
@@ -103,6 +117,7 @@ Result<std::optional<DaemonOptions>> parseDaemonOptions(int argc, const char* co
   config::useDaemonJson(app, kConfigFile);
   declareGateway(app, options);
   declareEngine(app, options);
+  declareRegistries(app, options);
   declareLog(app, raw);
   // Part of parsing, so that --validate sees it too; config::parse catches.
   app.final_callback([&options, &raw] {

@@ -30,6 +30,13 @@ struct DaemonOptions {
   std::string name;  // "" is the host's
   std::vector<std::string> labels;
   std::string bip;
+  // registries
+  std::vector<std::string> registry_mirrors, insecure_registries;
+  std::string registry_proxy;  // address of one that runs elsewhere; "" is the daemon's own
+  std::string registry_proxy_user = "nobody";
+  std::string registry_cache_size = "0";
+  int max_concurrent_downloads = 3;
+  int max_download_attempts = 5;
   // log
   log::Level log_level = log::Level::Info;
   log::Format log_format = log::Format::Text;

@@ -21,7 +21,11 @@ struct EngineHost::State {
                                                            .run = options.exec_root,
                                                            .name = options.name,
                                                            .labels = options.labels,
-                                                           .bip = options.bip},
+                                                           .bip = options.bip,
+                                                           .registry_proxy = options.registry_proxy,
+                                                           .max_concurrent_downloads =
+                                                               static_cast<std::size_t>(options.max_concurrent_downloads),
+                                                           .max_download_attempts = options.max_download_attempts},
                                                           *reactor, queue, metrics));
     loop = std::thread([this] {
       ::pthread_setname_np(::pthread_self(), "engine-loop");

@@ -17,6 +17,9 @@ struct EngineHostOptions {
   std::string name;
   std::vector<std::string> labels;
   std::string bip;
+  std::string registry_proxy;
+  int max_concurrent_downloads = 3;
+  int max_download_attempts = 5;
 };
 
 /// The engine inside the embedded daemon, with the threads it lives on.

@@ -41,7 +41,8 @@ bool readZone(std::string_view zone, std::int64_t& offset) {
   return true;
 }
 
-/// "1h30m", "90s", "1.5h": Go's durations of a second and more.
+}  // namespace
+
 std::optional<double> parseSpan(std::string_view text) {
   double total = 0;
   if (text.empty()) {
@@ -63,8 +64,6 @@ std::optional<double> parseSpan(std::string_view text) {
   }
   return total;
 }
-
-}  // namespace
 
 std::string humanDuration(std::int64_t seconds) {
   if (seconds < 1) {

@@ -16,6 +16,8 @@ std::string humanSize(double bytes, int digits = 3);
 /// "1.5GiB": binary units, four significant digits.
 std::string binarySize(double bytes);
 
+/// Seconds of "1h30m", "90s", "1.5h": Go's durations of a second and more; nullopt when it is none.
+std::optional<double> parseSpan(std::string_view text);
 /// Seconds since the epoch of "2026-11-22T02:36:17.08Z" or with an offset; nullopt when it is none.
 std::optional<std::int64_t> parseTime(std::string_view text);
 /// What --since and --until take (a span before `now` such as "1h30m", a time, a date, seconds

@@ -18,12 +18,15 @@
 #include "common/stream/stream_server.h"
 #include "engine/images/image_records.h"
 #include "engine/images/local_image_store.h"
+#include "engine/images/pull/image_pull.h"
+#include "engine/images/pull/proxy_source.h"
 #include "engine/jobs/container_jobs.h"
 #include "engine/jobs/event_jobs.h"
 #include "engine/jobs/exec_jobs.h"
 #include "engine/jobs/exported_streams.h"
 #include "engine/jobs/image_jobs.h"
 #include "engine/jobs/network_jobs.h"
+#include "engine/jobs/pull_jobs.h"
 #include "engine/jobs/system_jobs.h"
 #include "engine/jobs/volume_jobs.h"
 #include "engine/lifecycle/lifecycle.h"
@@ -40,6 +43,7 @@ namespace {
 
 constexpr std::chrono::seconds kHousekeeping{60};
 constexpr std::size_t kBulkThreads = 4;
+constexpr std::size_t kPullThreads = 16;
 
 std::string programDirectory() {
   std::error_code failed;
@@ -117,6 +121,9 @@ struct EngineService::Parts {
   std::unique_ptr<JobLedger> ledger;
   std::unique_ptr<TransitionLocks> locks;
   std::unique_ptr<LocalImageStore> images;
+  std::unique_ptr<RegistrySource> registry;
+  std::unique_ptr<DownloadSlots> download_slots;
+  std::unique_ptr<PullContext> pull_context;
   std::unique_ptr<NetworkManager> networks;
   std::unique_ptr<VolumeStore> volumes;
   std::unique_ptr<ShimRuntime> runtime;
@@ -126,7 +133,7 @@ struct EngineService::Parts {
   std::unique_ptr<ContainerView> view;
   // The lifecycle's continuations run on `work`, which joins before the lifecycle goes: see ~.
   std::unique_ptr<Lifecycle> lifecycle;
-  std::unique_ptr<ThreadPool> queries, work, bulk;
+  std::unique_ptr<ThreadPool> queries, work, bulk, pulls;
   std::unique_ptr<JobEngine> jobs;
   std::unique_ptr<JobQueue::Subscription> subscription;
 };
@@ -159,6 +166,12 @@ Result<void> EngineService::Parts::wireImages() {
     return uses;
   };
   FLO_TRY_ASSIGN(images, LocalImageStore::create(std::move(image_options), *database, *events));
+  const std::string proxy = options.registry_proxy.empty() ? "unix://" + options.run + "/registry-proxy.sock"
+                                                           : options.registry_proxy;
+  FLO_TRY_ASSIGN(net::Address address, net::Address::parse(proxy, 5000));
+  registry = makeProxySource(std::move(address));
+  download_slots = std::make_unique<DownloadSlots>(options.max_concurrent_downloads);
+  pull_context.reset(new PullContext{images->context(), *registry, *download_slots, options.max_download_attempts});
   return {};
 }
 
@@ -218,6 +231,7 @@ Result<void> EngineService::Parts::wireLifecycle() {
   queries = std::make_unique<ThreadPool>(ThreadPool::Options{"query", options.query_threads});
   work = std::make_unique<ThreadPool>(ThreadPool::Options{"work", options.work_threads});
   bulk = std::make_unique<ThreadPool>(ThreadPool::Options{"bulk", kBulkThreads});
+  pulls = std::make_unique<ThreadPool>(ThreadPool::Options{"pull", kPullThreads});
   lifecycle = std::make_unique<Lifecycle>(
       LifecycleParts{paths, *database, *events, *catalog, *ledger, *locks, *runtime, *runtime, *images,
                      *networks, *volumes, reactor, *work, systemNow, std::move(facts), LocalImageStore::requireImage});
@@ -240,6 +254,7 @@ Result<void> EngineService::Parts::wireJobs() {
   addEventJobs(*jobs, *events, *streams, reactor, systemNow);
   addStatsJobs(*jobs, {*catalog, *streams, reactor, *queries, {.unified = hasUnifiedCgroups()}});
   addImageJobs(*jobs, *images, *streams, *bulk);
+  addPullJobs(*jobs, *pull_context, *streams, *pulls);
   addNetworkJobs(*jobs, *networks);
   addVolumeJobs(*jobs, *volumes, [this](const std::string& volume) { return usersOfVolume(volume); });
   SystemFacts facts{id, options.name, options.labels, options.version, {}, {}};
@@ -322,6 +337,7 @@ EngineService::~EngineService() {
   // What the pools still run uses everything else.
   parts_->queries.reset();
   parts_->bulk.reset();
+  parts_->pulls.reset();
   parts_->work.reset();
 }
 
@@ -337,7 +353,10 @@ Result<void> EngineService::start() {
   return {};
 }
 
-void EngineService::stop() { parts_->subscription.reset(); }
+void EngineService::stop() {
+  parts_->pull_context->stopping = true;
+  parts_->subscription.reset();
+}
 
 const std::string& EngineService::id() const { return parts_->id; }
 

@@ -23,6 +23,9 @@ struct EngineOptions {
   std::string bip;                    // address of the bridge, "" = chosen
   std::string runtime_path;           // "" = crun, else runc
   std::string program_dir;            // of flotilla-shim and flotilla-unpack, "" = this program's
+  std::string registry_proxy;         // where it listens, "" = unix://<run>/registry-proxy.sock
+  std::size_t max_concurrent_downloads = 3;
+  int max_download_attempts = 5;
   std::size_t query_threads = 4;
   std::size_t work_threads = 32;
   /// For gateways on other hosts: every stream is handed out through this TLS port.

@@ -57,9 +57,10 @@ class Client(unittest.TestCase):
             got, out, err = self.flotilla("run", "--rm", IMAGE, command)
             self.assertEqual((got, out), (code, ""))
             self.assertIn("flotilla: Error response from daemon: ", err)
-        code, _, err = self.flotilla("run", "--rm", "nosuch-image:1", "true")
+        code, _, err = self.flotilla("run", "--rm", "127.0.0.1:1/nosuch-image:1", "true")  # nobody serves there
         self.assertEqual(code, 125)
-        self.assertIn("No such image: nosuch-image:1", err)
+        self.assertIn("Unable to find image '127.0.0.1:1/nosuch-image:1' locally\n", err)
+        self.assertIn("connection refused", err)
         self.assertEqual(self.flotilla("run", "--nosuchflag", IMAGE)[0], 125)
 
     def test_life_of_a_container(self):

@@ -12,6 +12,8 @@ import threading
 import time
 import urllib.parse
 
+from harness import in_namespace
+
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -39,7 +41,7 @@ class FakeRegistry:
     """Serves on 127.0.0.1:port until close(). `users`: {name: password} asks for authentication, by `scheme`
     "basic" or "bearer" (tokens from /token). `private`: only these repositories ask."""
 
-    def __init__(self, users=None, scheme="basic", address="127.0.0.1", tls=None):
+    def __init__(self, users=None, scheme="basic", address="127.0.0.1", tls=None, netns=None):
         self.users, self.scheme = users or {}, scheme
         self.blobs, self.manifests, self.tags = {}, {}, {}  # digest: bytes; digest: (type, bytes); (repo, tag): digest
         self.holds = set()  # (repo, digest)
@@ -70,8 +72,12 @@ class FakeRegistry:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 registry.answer(self)
 
-        self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
+        def make():
+            return http.server.ThreadingHTTPServer((address, 0), Handler)
+
+        self.server = in_namespace(netns, make) if netns else make()
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # a client that left; its traceback would be noise
         if tls:
             self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]

@@ -1,4 +1,5 @@
 """A daemon of its own for a test, in a network namespace and folders of its own, and plain calls of its API."""
+import ctypes
 import http.client
 import itertools
 import json
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -149,9 +151,12 @@ class Daemon:
 
     # --- the API
 
+    def connection(self, timeout=60):
+        return UnixConnection(self.socket, timeout)
+
     def request(self, method, path, body=None, content_type="application/json", timeout=60):
         """(status, body)."""
-        connection = UnixConnection(self.socket, timeout)
+        connection = self.connection(timeout)
         try:
             connection.request(method, path, body, {"Content-Type": content_type} if body is not None else {})
             answer = connection.getresponse()
@@ -240,6 +245,22 @@ def demultiplex(data, stream=1):
             out.append(data[at + 8:at + 8 + size])
         at += 8 + size
     return b"".join(out)
+
+
+def in_namespace(name, make):
+    """What `make` returns when a thread of its own runs it in the network namespace: sockets made there stay there."""
+    result = []
+
+    def run():
+        with open("/run/netns/" + name, "rb") as namespace:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0x40000000) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+        result.append(make())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return result[0]
 
 
 def until(condition, timeout, message):

@@ -41,6 +41,9 @@ class JsonConfig final : public CLI::Config {
   // ConfigError, not FileError: CLI11 takes the latter for a missing default file and goes on.
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
     const std::string text((std::istreambuf_iterator<char>(input)), std::istreambuf_iterator<char>());
+    if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
+      return {};  // as dockerd takes an empty file
+    }
     const auto document = json::parse(text);
     if (!document) {
       throw CLI::ConfigError("configuration file: " + document.error().message(), CLI::ExitCodes::ConfigError);

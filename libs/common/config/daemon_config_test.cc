@@ -49,6 +49,12 @@ TEST_F(DaemonConfigTest, TheDefaultFileMayBeMissing) {
   EXPECT_EQ(level_, "info");
 }
 
+TEST_F(DaemonConfigTest, AnEmptyFileSetsNothing) {
+  file(" \n");
+  EXPECT_EQ(parseArgs({}).value(), Outcome::Run);
+  EXPECT_EQ(level_, "info");
+}
+
 TEST_F(DaemonConfigTest, LineWinsOverFileOverEnvironment) {
   ::setenv("FLO_TEST_LEVEL", "debug", 1);
   ASSERT_TRUE(parseArgs({}));

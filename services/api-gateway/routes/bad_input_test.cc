@@ -157,7 +157,7 @@ TEST_F(BadInput, EndpointsWithoutAJobAreNamed) {
       EXPECT_EQ(message(answer), std::string(route.method) + " " + shown + " is not implemented");
     }
   }
-  EXPECT_EQ(call("POST", "/images/create?fromImage=busybox").status, 501);
+  EXPECT_EQ(call("POST", "/images/create?fromSrc=http://x/y.tar").status, 501);
   EXPECT_EQ(call("POST", "/images/create?fromSrc=http://x/y").status, 501);
 }
 

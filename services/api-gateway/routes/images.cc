@@ -46,12 +46,24 @@ void upload(const Call& call) {
   answerUpload(call.dispatch, call.exchange, *std::move(job), textResponse(200, kJsonType, ""));
 }
 
+void pull(const Call& call) {
+  auto job = makeJob(call);
+  if (!job) {
+    refuse(call, job.error());
+    return;
+  }
+  job->name = "image_create";
+  job->env.set("fromImage", call.request().query.get("fromImage"));
+  job->env.set("registryAuth", std::string(call.request().headers.get("X-Registry-Auth")));
+  answerStream(call.dispatch, call.exchange, *std::move(job),
+               [](const Established&) { return textResponse(200, kJsonType, ""); });
+}
+
 /// One endpoint, two operations: pull (fromImage) and import (fromSrc).
 void createImage(const Call& call) {
   const http::Query& query = call.request().query;
-  if (!query.get("fromImage").empty() || query.get("fromSrc").empty()) {
-    refuse(call, Error{ErrorKind::NotImplemented,
-                       "POST /images/create?fromImage= (pull) is not implemented"});
+  if (!query.get("fromImage").empty()) {
+    pull(call);
     return;
   }
   if (query.get("fromSrc") != "-") {

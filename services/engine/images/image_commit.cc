@@ -26,6 +26,9 @@ Result<void> LayerCommit::stage(const ImageDocument& document, const std::vector
     if (known || staged_.contains(chain[i])) {
       continue;
     }
+    if (files[i] == nullptr) {
+      return Error{ErrorKind::Unavailable, "a layer was removed meanwhile: try again"};
+    }
     IncomingFile& file = *files[i];
     FLO_TRY_ASSIGN(Staged staged, file.path.empty() ? stageKnownBlob(file) : stageOne(file));
     if (staged.record.diff_id != document.diff_ids[i]) {
@@ -40,7 +43,7 @@ Result<void> LayerCommit::stage(const ImageDocument& document, const std::vector
 }
 
 Result<LayerCommit::Staged> LayerCommit::stageOne(IncomingFile& file) {
-  FLO_TRY_ASSIGN(const UnpackedLayer layer, intake_.unpacked(file));
+  FLO_TRY_ASSIGN(const UnpackedLayer layer, file.intake->unpacked(file));
   Staged staged;
   staged.record.diff_id = "sha256:" + (layer.compressed ? layer.diff_hex : file.hex);
   staged.record.blob_hex = file.hex;
@@ -48,7 +51,7 @@ Result<LayerCommit::Staged> LayerCommit::stageOne(IncomingFile& file) {
   staged.record.tar_size = layer.tar_size;
   staged.record.disk_size = layer.disk_size;
   staged.blob_file = file.path;
-  FLO_TRY_ASSIGN(staged.tree, intake_.takeTree(file));
+  FLO_TRY_ASSIGN(staged.tree, file.intake->takeTree(file));
   return staged;
 }
 

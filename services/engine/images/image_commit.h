@@ -18,7 +18,7 @@ class LayerCommit {
       : context_(context), intake_(intake), workspace_(workspace) {}
 
   /// Stages the layers of one image; `files` has one per diff ID. Layers that the store or an
-  /// earlier image of this commit has are skipped.
+  /// earlier image of this commit has are skipped; only for those a file may be null.
   /// Errors: InvalidArgument `invalid diffID for layer <n>: ...` and the unpacking's.
   Result<void> stage(const ImageDocument& document, const std::vector<IncomingFile*>& files);
 

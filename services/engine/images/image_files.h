@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <set>
 #include <string>
@@ -20,14 +21,14 @@ class Workspace {
   Workspace& operator=(const Workspace&) = delete;
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  /// A path inside that nobody uses yet.
+  /// A path inside that nobody uses yet. Thread-safe.
   [[nodiscard]] std::string newPath(const char* kind) { return path_ + "/" + kind + std::to_string(++count_); }
 
  private:
   Workspace(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
   std::string path_;
   UniqueFd lock_;
-  int count_ = 0;
+  std::atomic<int> count_ = 0;
 };
 
 /// Image content on disk: blobs by digest, layers by chain ID with short links to them

@@ -24,6 +24,7 @@ LayerIntake::LayerIntake(ImageContext& context, Workspace& workspace, std::funct
 Result<IncomingFile*> LayerIntake::begin(Keep keep) {
   files_.emplace_back();
   IncomingFile& file = files_.back();
+  file.intake = this;
   if (keep == Keep::HashOnly) {
     return &file;
   }

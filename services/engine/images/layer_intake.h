@@ -15,11 +15,15 @@
 
 namespace flotilla::engine {
 
+class LayerIntake;
+
 /// A file that came in, perhaps a layer that is being unpacked.
 struct IncomingFile {
   std::string path;  // in the workspace; "" when the store has this blob already
   std::string hex;   // SHA-256, once ended
   std::uint64_t size = 0;
+
+  LayerIntake* intake = nullptr;  // whose it is; null for a blob that only the store has
 
   // LayerIntake's own:
   UniqueFd fd;

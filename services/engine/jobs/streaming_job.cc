@@ -1,0 +1,64 @@
+#include "engine/jobs/streaming_job.h"
+
+#include <sys/socket.h>
+
+#include <utility>
+#include <vector>
+
+namespace flotilla::engine {
+namespace {
+
+constexpr std::chrono::seconds kDrainTime{20};
+
+}  // namespace
+
+void StreamingJob::start(StreamServer& streams) {
+  Established message;
+  message.stream = streams.expectFd([self = shared_from_this()](Result<int> fd) { self->connected(std::move(fd)); });
+  context_->established(std::move(message));
+}
+
+/// On the reactor's thread.
+void StreamingJob::connected(Result<int> fd) {
+  if (!fd) {
+    context_->complete(std::move(fd).error());
+    return;
+  }
+  fd_.reset(*fd);
+  if (!bulk_.post([self = shared_from_this()] { self->run(); })) {
+    fd_.reset();
+    context_->complete(Error{ErrorKind::Unavailable, "too many image transfers at once"});
+  }
+}
+
+void StreamingJob::run() {
+  ImageStream stream = streamOver(fd_.get(), idle_, [context = context_] { return context->cancelled(); });
+  auto done = body_(stream);
+  if (!done && failure_ == StreamFailure::Line) {
+    (void)stream.write(errorLine(done.error()));  // a client that is gone cannot be told
+  }
+  (void)::shutdown(fd_.get(), SHUT_WR);
+  if (!done && failure_ == StreamFailure::Line) {
+    drain(stream);
+  }
+  fd_.reset();
+  if (done || failure_ == StreamFailure::Line) {
+    context_->complete(JobOutput{});
+  } else {
+    context_->complete(std::move(done).error());
+  }
+}
+
+/// Closing with input unread would reset the connection and take the error line with it.
+void StreamingJob::drain(ImageStream& stream) {
+  std::vector<char> buffer(64 * 1024);
+  const auto until = std::chrono::steady_clock::now() + kDrainTime;
+  while (std::chrono::steady_clock::now() < until) {
+    const auto got = stream.read(buffer.data(), buffer.size());
+    if (!got || *got == 0) {
+      return;
+    }
+  }
+}
+
+}  // namespace flotilla::engine
