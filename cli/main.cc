@@ -27,6 +27,7 @@ void addVerbs(CLI::App& app, Chosen& chosen) {
   addImages(app, chosen);
   addPull(app, chosen);
   addLoad(app, chosen);
+  addSwarm(app, chosen);
   addVersion(app, chosen);
   addInfo(app, chosen);
   app.add_subcommand("daemon",

@@ -36,6 +36,7 @@ void addExec(CLI::App& app, Chosen& chosen);
 void addStop(CLI::App& app, Chosen& chosen);
 void addRm(CLI::App& app, Chosen& chosen);
 void addPull(CLI::App& app, Chosen& chosen);
+void addSwarm(CLI::App& app, Chosen& chosen);
 void addLoad(CLI::App& app, Chosen& chosen);
 void addVersion(CLI::App& app, Chosen& chosen);
 void addInfo(CLI::App& app, Chosen& chosen);

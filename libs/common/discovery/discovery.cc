@@ -7,6 +7,8 @@
 #include <sstream>
 #include <utility>
 
+#include "common/discovery/token_discovery.h"
+
 namespace flotilla {
 namespace {
 
@@ -208,6 +210,10 @@ Result<std::unique_ptr<Discovery>> makeDiscovery(std::string_view url, Reactor& 
   }
   if (scheme == "memory") {
     return std::unique_ptr<Discovery>(std::make_unique<MemoryDiscovery>(reactor));
+  }
+  if (scheme == "token" || scheme == "token+http") {
+    FLO_TRY_ASSIGN(auto client, TokenClient::parse(scheme, rest, options.token));
+    return makeTokenDiscovery(std::move(client), reactor, options);
   }
   return Error{ErrorKind::InvalidArgument, "discovery service not supported: " + std::string(scheme)};
 }

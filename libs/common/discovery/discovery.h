@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/discovery/token_client.h"
 #include "common/error/result.h"
 #include "common/event/reactor.h"
 
@@ -31,15 +32,19 @@ class Discovery {
   /// with an error whenever the source cannot be read (it goes on trying every heartbeat).
   virtual std::unique_ptr<Watch> watch(std::function<void(Result<DiscoveryEntries>)> changed) = 0;
 
-  /// Announces `entry` for `ttl`. Errors: NotImplemented for static sources.
+  /// Announces `entry` for `ttl`. Errors: NotImplemented for static sources. A source that is far
+  /// away is told later; DiscoveryOptions::announce_failed hears when that fails.
   virtual Result<void> announce(const std::string& entry, std::chrono::seconds ttl) = 0;
 };
 
 struct DiscoveryOptions {
   std::chrono::milliseconds heartbeat = std::chrono::seconds(60);  // poll period
+  TokenOptions token = {};                                         // for token://
+  std::function<void(const Error&)> announce_failed = {};          // on the reactor's thread
 };
 
-/// `url`: "nodes://a:1,b:[2:4]...", the same without a scheme, "file://path", "memory://".
+/// `url`: "nodes://a:1,b:[2:4]...", the same without a scheme, "file://path", "memory://",
+/// "token://host/base/TOKEN" (HTTPS), "token+http://..." (plain). The source outlives its watches.
 /// Errors: InvalidArgument "discovery service not supported: <scheme>" and bad entries by name.
 Result<std::unique_ptr<Discovery>> makeDiscovery(std::string_view url, Reactor& reactor,
                                                  const DiscoveryOptions& options);
