@@ -75,6 +75,11 @@ Result<void> Docker::remove(const std::string& id, bool force) {
   return {};
 }
 
+Result<void> Docker::removeImage(const std::string& name) {
+  FLO_TRY(call({.method = "DELETE", .target = "/v1.41/images/" + name + "?force=1", .body = {}}, 200, 404));
+  return {};
+}
+
 Result<std::string> Docker::launch(const ContainerSpec& spec) {
   FLO_TRY_ASSIGN(auto id, create(spec));
   FLO_TRY(start(id));

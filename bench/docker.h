@@ -32,6 +32,9 @@ class Docker {
   /// create and start.
   Result<std::string> launch(const ContainerSpec& spec);
 
+  /// By force, and no matter whether it is there.
+  Result<void> removeImage(const std::string& name);
+
   /// Body of a GET that must answer 200.
   Result<std::string> get(const std::string& target);
   /// GET whose body is only counted.

@@ -28,6 +28,7 @@ constexpr Named kScenarios[] = {
     {"streams", "attached output and input, exec output", measureStreams},
     {"idle", "new requests beside 1,000 idle connections and 200 followed logs",
      measureIdleConnections},
+    {"pull", "an image pulled cold from a registry", measurePulls},
     {"growth", "the daemon's size after 1,000 runs", measureGrowth},
 };
 
@@ -41,6 +42,7 @@ struct Options {
   int pid_a = 0;
   int pid_b = 0;
   std::string image = "busybox:latest";
+  std::string pull_image;
   std::vector<std::string> only;
   std::string markdown;
   bool quick = false;
@@ -60,7 +62,8 @@ Amounts quickAmounts() {
           .running = 4,
           .growth_runs = 80,
           .idle_connections = 200,
-          .followed_logs = 40};
+          .followed_logs = 40,
+          .pulls = 1};
 }
 
 void addOptions(CLI::App& app, Options& options) {
@@ -75,8 +78,11 @@ void addOptions(CLI::App& app, Options& options) {
   app.add_option("--image", options.image, "image with /bin/sh and /bin/true, present on both");
   app.add_option(
          "--only", options.only,
-         "only these measurements: memory requests run wide exec list logs streams idle growth")
+         "only these measurements: memory requests run wide exec list logs streams idle pull "
+         "growth")
       ->delimiter(',');
+  app.add_option("--pull-image", options.pull_image, "image to pull, with its registry and tag");
+  app.add_option("--pulls", options.amounts.pulls, "pulls a side");
   app.add_option("--runs", options.amounts.runs, "sequential runs a side");
   app.add_option("--growth-runs", options.amounts.growth_runs, "runs for the growth figure");
   app.add_option("--markdown", options.markdown, "also write the table as Markdown to this file");
@@ -137,6 +143,7 @@ Result<bool> runBench(const Options& options) {
                             Side{options.name_b, std::move(endpoint_b),
                                  readPid(options.pidfile_b, options.pid_b)}},
                   .image = options.image,
+                  .pull_image = options.pull_image,
                   .amounts = options.quick ? quickAmounts() : options.amounts,
                   .report = &report};
   FLO_TRY_ASSIGN(const bool all_done, measureAll(options, context));

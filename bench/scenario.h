@@ -34,11 +34,13 @@ struct Amounts {
   int growth_runs = 1000;
   int idle_connections = 1000;
   int followed_logs = 200;
+  int pulls = 3;
 };
 
 struct Context {
   std::array<Side, 2> sides;
   std::string image;
+  std::string pull_image;  ///< in a registry that both reach; "" skips pulls
   Amounts amounts;
   Report* report;
 };
@@ -56,6 +58,7 @@ Result<void> measureStreams(Context& context);
 Result<void> measureMemory(Context& context);
 Result<void> measureGrowth(Context& context);
 Result<void> measureIdleConnections(Context& context);
+Result<void> measurePulls(Context& context);
 
 /// One value per side.
 template <class T>
