@@ -55,6 +55,7 @@ struct Device {
 struct HostConfig {
   std::vector<std::string> binds;
   std::vector<Mount> mounts;
+  std::vector<std::string> volumes_from;             // "container[:mode]"
   std::string container_id_file;
   std::string log_driver;                            // LogConfig.Type: "", json-file, none
   std::map<std::string, std::string> log_options;    // max-size, max-file, mode

@@ -47,7 +47,6 @@ TEST_P(RecordedBodies, AreAcceptedOrRefusedByFieldAndValue) {
   const std::map<std::string, std::string> refused = {
       {"health", "Config.Healthcheck.Test: value [\"CMD-SHELL\",\"true\"] is not supported by this engine"},
       {"blkio", "HostConfig.BlkioWeight: value 100 is not supported by this engine"},
-      {"volumes_from", "HostConfig.VolumesFrom: value [\"spec-base\"] is not supported by this engine"},
       {"links", "HostConfig.Links: value [\"spec-base:alias\"] is not supported by this engine"},
       {"storage_opt", "HostConfig.StorageOpt: value {\"size\":\"1G\"} is not supported by this engine"}};
   const std::vector<json> bodies = recordedBodies(GetParam());

@@ -119,6 +119,7 @@ template <class Archive>
 void describe(Archive& ar, HostConfig& h) {
   ar("Binds", h.binds);
   ar("Mounts", h.mounts, "[]mount.Mount");
+  ar("VolumesFrom", h.volumes_from);
   ar("ContainerIDFile", h.container_id_file);
   ar.nested("LogConfig", "container.LogConfig", [&] {
     ar("Type", h.log_driver);

@@ -241,6 +241,22 @@ Result<MountPoint> parseTmpfs(const std::string& path, const std::string& option
   return mount;
 }
 
+Result<VolumesFrom> parseVolumesFrom(const std::string& spec) {
+  if (spec.empty()) {
+    return invalid("volumes-from specification cannot be an empty string");
+  }
+  const std::size_t colon = std::min(spec.find(':'), spec.size());
+  const std::string mode = spec.substr(std::min(colon + 1, spec.size()));
+  MountPoint parsed;
+  if (!mode.empty()) {
+    FLO_TRY(parseMode(mode, parsed));
+    if (!parsed.propagation.empty() || !parsed.copy) {  // the other container's are kept
+      return invalid("invalid mode: " + mode);
+    }
+  }
+  return VolumesFrom{spec.substr(0, colon), parsed.read_only};
+}
+
 Result<std::vector<MountPoint>> collectMounts(const ContainerConfig& config, const HostConfig& host) {
   std::vector<MountPoint> mounts;
   std::set<std::string> targets;
@@ -272,6 +288,7 @@ Result<std::vector<MountPoint>> collectMounts(const ContainerConfig& config, con
   for (const std::string& volume : config.volumes) {
     MountPoint mount;
     mount.kind = MountPoint::Kind::Volume;
+    mount.yields = true;
     mount.target = cleanPath(volume);
     if (mount.target.front() == '/' && mount.target != "/" && targets.insert(mount.target).second) {
       mounts.push_back(std::move(mount));

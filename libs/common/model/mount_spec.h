@@ -17,6 +17,7 @@ struct MountPoint {
   bool read_only = false;
   bool create_source = false;     // Bind: make a missing source directory, as -v does and --mount does not
   bool copy = true;               // Volume: fill an empty one from the image
+  bool yields = false;            // Volume of Config.Volumes: what VolumesFrom brings to its place wins
   std::string propagation;        // Bind: as given, "" = rprivate
   std::string mode;               // text after the second colon of a bind, for inspect ("ro,z")
   std::map<std::string, std::string> labels;  // Volume
@@ -30,6 +31,14 @@ Result<MountPoint> parseBind(std::string_view spec);
 /// One element of HostConfig.Mounts. Errors: InvalidArgument ("invalid mount config for type ...").
 /// Whether a bind's source exists is not looked at.
 Result<MountPoint> parseMount(const Mount& mount);
+
+/// An element of HostConfig.VolumesFrom: whose mounts, and whether they become read-only. Errors:
+/// InvalidArgument "invalid mode: x".
+struct VolumesFrom {
+  std::string container;
+  bool read_only = false;
+};
+Result<VolumesFrom> parseVolumesFrom(const std::string& spec);
 
 /// A HostConfig.Tmpfs entry, path and comma separated options. Errors: InvalidArgument.
 Result<MountPoint> parseTmpfs(const std::string& path, const std::string& options);

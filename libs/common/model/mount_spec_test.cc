@@ -112,5 +112,29 @@ TEST(CleanPath, IsLexical) {
   EXPECT_EQ(cleanPath(""), ".");
 }
 
+TEST(VolumesFrom, IsAContainerAndAMode) {
+  const auto plain = parseVolumesFrom("web");
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->container, "web");
+  EXPECT_FALSE(plain->read_only);
+  for (const char* spec : {"web:ro", "web:ro,z", "web:z,ro,cached"}) {
+    const auto parsed = parseVolumesFrom(spec);
+    ASSERT_TRUE(parsed) << spec;
+    EXPECT_EQ(parsed->container, "web");
+    EXPECT_TRUE(parsed->read_only) << spec;
+  }
+  EXPECT_TRUE(parseVolumesFrom("web:"));
+  EXPECT_FALSE(parseVolumesFrom("web:rw")->read_only);
+}
+
+TEST(VolumesFrom, RefusesWhatDockerdRefuses) {
+  EXPECT_EQ(parseVolumesFrom("").error().message(), "volumes-from specification cannot be an empty string");
+  for (const char* mode : {"zz", "rshared", "nocopy", "ro,ro", "ro:rw"}) {
+    const auto parsed = parseVolumesFrom(std::string("web:") + mode);
+    ASSERT_FALSE(parsed) << mode;
+    EXPECT_EQ(parsed.error().message(), std::string("invalid mode: ") + mode);
+  }
+}
+
 }  // namespace
 }  // namespace flotilla::model

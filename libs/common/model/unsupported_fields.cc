@@ -44,7 +44,6 @@ constexpr std::array kUnsupported = {
     UnsupportedField{"HostConfig", "IOMaximumIOps"},
     UnsupportedField{"HostConfig", "IOMaximumBandwidth"},
     UnsupportedField{"HostConfig", "VolumeDriver", R"("local")"},
-    UnsupportedField{"HostConfig", "VolumesFrom"},
     UnsupportedField{"HostConfig", "Cgroup"},
     UnsupportedField{"HostConfig", "Links"},
     UnsupportedField{"HostConfig", "StorageOpt"},

@@ -207,7 +207,7 @@ void writeHostConfig(JsonWriter& out, const ContainerSpec& spec) {
       .member("Name", host.restart_policy)
       .member("MaximumRetryCount", host.restart_max_retries)
       .endObject();
-  out.member("AutoRemove", host.auto_remove).member("VolumeDriver", "").nullMember("VolumesFrom");
+  out.member("AutoRemove", host.auto_remove).member("VolumeDriver", "").listOrNull("VolumesFrom", host.volumes_from);
   out.key("ConsoleSize").beginArray().value(host.console_height).value(host.console_width).endArray();
   if (!host.annotations.empty()) {
     out.mapMember("Annotations", host.annotations);

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "engine/lifecycle/container_files.h"
 #include "engine/lifecycle/image_content.h"
 #include "engine/lifecycle/names.h"
+#include "engine/lifecycle/volumes_from.h"
 #include "engine/store/container_store.h"
 
 namespace flotilla::engine {
@@ -109,56 +111,76 @@ Result<ContainerSpec> Creator::makeSpec(model::CreateRequest request, const Reso
   return spec;
 }
 
-Result<std::vector<MountPoint>> Creator::resolveMounts(const ContainerSpec& spec,
-                                                       const ResolvedImage& image) {
+/// What VolumesFrom names comes first, then what is asked for at the same places.
+Result<std::vector<MountPoint>> Creator::resolveMounts(const ContainerSpec& spec, const ResolvedImage& image) {
   FLO_TRY_ASSIGN(const auto wanted, model::collectMounts(spec.config, spec.host));
-  std::vector<MountPoint> mounts;
+  FLO_TRY_ASSIGN(auto mounts, inheritedMounts(parts_.catalog, spec.host.volumes_from));
   for (const model::MountPoint& from : wanted) {
-    MountPoint mount;
-    mount.destination = from.target;
-    mount.writable = !from.read_only;
-    mount.mode = from.mode;
-    mount.propagation = from.propagation;
-    switch (from.kind) {
-      case model::MountPoint::Kind::Tmpfs:
-        mount.type = "tmpfs";
-        mount.options = from.tmpfs_options;
-        break;
-      case model::MountPoint::Kind::Bind: {
-        mount.type = "bind";
-        mount.source = from.source;
-        mount.make_source = from.create_source;
-        mount.propagation = from.propagation.empty() ? "rprivate" : from.propagation;
-        struct stat status {};
-        if (!from.create_source && ::stat(from.source.c_str(), &status) != 0 && errno == ENOENT) {
-          return Error{ErrorKind::InvalidArgument,
-                       "invalid mount config for type \"bind\": bind source path does not exist: " +
-                           from.source};
-        }
-        break;
+    const auto inherited = std::find_if(mounts.begin(), mounts.end(),
+                                        [&](const MountPoint& mount) { return mount.destination == from.target; });
+    if (inherited != mounts.end()) {
+      if (from.yields) {
+        continue;
       }
-      case model::MountPoint::Kind::Volume: {
-        VolumeRequest volume{from.source, "", from.labels, {}};
-        FLO_TRY_ASSIGN(const auto made, parts_.volumes.create(volume));
-        mount.type = "volume";
-        mount.name = made.name;
-        mount.source = made.mountpoint;
-        mount.driver = made.driver;
-        mount.anonymous = from.source.empty();
-        mount.copy_up = from.copy;
-        if (!mount.anonymous && mount.mode.empty()) {
-          mount.mode = "z";
-        }
-        if (from.copy) {
-          FLO_TRY(copyImageContent(parts_.images, image.chain_ids, mount.destination,
-                                   [&](int source) { return parts_.volumes.copyUp(made.name, source); }));
-        }
-        break;
-      }
+      mounts.erase(inherited);
     }
+    FLO_TRY_ASSIGN(auto mount, resolveMount(from, image));
     mounts.push_back(std::move(mount));
   }
+  // A mount below another's place comes after it.
+  std::stable_sort(mounts.begin(), mounts.end(), [](const MountPoint& a, const MountPoint& b) {
+    return std::count(a.destination.begin(), a.destination.end(), '/') <
+           std::count(b.destination.begin(), b.destination.end(), '/');
+  });
   return mounts;
+}
+
+Result<MountPoint> Creator::resolveMount(const model::MountPoint& from, const ResolvedImage& image) {
+  MountPoint mount;
+  mount.destination = from.target;
+  mount.writable = !from.read_only;
+  mount.mode = from.mode;
+  mount.propagation = from.propagation;
+  switch (from.kind) {
+    case model::MountPoint::Kind::Tmpfs:
+      mount.type = "tmpfs";
+      mount.options = from.tmpfs_options;
+      break;
+    case model::MountPoint::Kind::Bind: {
+      mount.type = "bind";
+      mount.source = from.source;
+      mount.make_source = from.create_source;
+      mount.propagation = from.propagation.empty() ? "rprivate" : from.propagation;
+      struct stat status {};
+      if (!from.create_source && ::stat(from.source.c_str(), &status) != 0 && errno == ENOENT) {
+        return Error{ErrorKind::InvalidArgument,
+                     "invalid mount config for type \"bind\": bind source path does not exist: " + from.source};
+      }
+      break;
+    }
+    case model::MountPoint::Kind::Volume:
+      FLO_TRY(makeVolume(from, image, mount));
+      break;
+  }
+  return mount;
+}
+
+Result<void> Creator::makeVolume(const model::MountPoint& from, const ResolvedImage& image, MountPoint& mount) {
+  FLO_TRY_ASSIGN(const auto made, parts_.volumes.create({from.source, "", from.labels, {}}));
+  mount.type = "volume";
+  mount.name = made.name;
+  mount.source = made.mountpoint;
+  mount.driver = made.driver;
+  mount.anonymous = from.source.empty();
+  mount.copy_up = from.copy;
+  if (!mount.anonymous && mount.mode.empty()) {
+    mount.mode = "z";
+  }
+  if (!from.copy) {
+    return {};
+  }
+  return copyImageContent(parts_.images, image.chain_ids, mount.destination,
+                          [&](int source) { return parts_.volumes.copyUp(made.name, source); });
 }
 
 Result<std::string> Creator::store(ContainerRecord record, const CreateOptions& options,

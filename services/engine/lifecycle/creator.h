@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/model/container.h"
+#include "common/model/mount_spec.h"
 #include "engine/lifecycle/lifecycle_parts.h"
 
 namespace flotilla::engine {
@@ -32,6 +33,8 @@ class Creator {
   Result<ContainerSpec> makeSpec(model::CreateRequest request, const ResolvedImage& image,
                                  const std::string& id);
   Result<std::vector<MountPoint>> resolveMounts(const ContainerSpec& spec, const ResolvedImage& image);
+  Result<MountPoint> resolveMount(const model::MountPoint& from, const ResolvedImage& image);
+  Result<void> makeVolume(const model::MountPoint& from, const ResolvedImage& image, MountPoint& mount);
   Result<std::string> store(ContainerRecord record, const CreateOptions& options,
                             const std::vector<std::string>& warnings);
 
