@@ -20,18 +20,12 @@ ContainerIndex::Found ContainerIndex::findOn(const Host& host, std::string_view 
   return search(reference, &host);
 }
 
-ContainerIndex::Found ContainerIndex::search(std::string_view reference, const Host* only) const {
-  const auto wanted = [only](const Entry& entry) {
-    return only == nullptr || entry.host.get() == only;
-  };
-  if (const auto exact = by_id_.find(reference); exact != by_id_.end() && wanted(exact->second)) {
-    return {&exact->second, {}};
-  }
-  Found found;
+std::vector<const ContainerIndex::Entry*> ContainerIndex::matches(std::string_view reference,
+                                                                  const Host* only) const {
+  std::vector<const Entry*> found;
   const auto add = [&](const Entry& entry) {
-    if (wanted(entry)) {
-      found.entry = &entry;
-      found.hosts.push_back(entry.host->name());
+    if (only == nullptr || entry.host.get() == only) {
+      found.push_back(&entry);
     }
   };
   std::string_view name = reference;
@@ -41,17 +35,28 @@ ContainerIndex::Found ContainerIndex::search(std::string_view reference, const H
       add(by_id_.at(id));
     }
   }
-  if (found.hosts.empty() && !reference.empty()) {
+  if (found.empty() && !reference.empty()) {
     for (auto at = by_id_.lower_bound(reference); at != by_id_.end() && at->first.starts_with(reference); ++at) {
       add(at->second);
     }
   }
-  if (found.hosts.size() > 1) {
-    found.entry = nullptr;
-  } else {
-    found.hosts.clear();
-  }
   return found;
+}
+
+ContainerIndex::Found ContainerIndex::search(std::string_view reference, const Host* only) const {
+  if (const auto exact = by_id_.find(reference);
+      exact != by_id_.end() && (only == nullptr || exact->second.host.get() == only)) {
+    return {&exact->second, {}};
+  }
+  const auto matching = matches(reference, only);
+  if (matching.size() == 1) {
+    return {matching.front(), {}};
+  }
+  Found several;
+  for (const Entry* entry : matching) {
+    several.hosts.push_back(entry->host->name());
+  }
+  return several;
 }
 
 const ContainerIndex::Entry* ContainerIndex::byId(const std::string& id) const {
@@ -168,6 +173,24 @@ void ContainerIndex::replace(const HostPtr& host, std::vector<ContainerRow> rows
       erase(at);
     }
     at = next;
+  }
+}
+
+void ContainerIndex::replaceNamed(const HostPtr& host, std::string_view reference,
+                                  std::vector<ContainerRow> rows, std::uint64_t asked_at) {
+  std::vector<std::string> gone;
+  for (const Entry* entry : matches(reference, host.get())) {
+    const bool reported = std::any_of(rows.begin(), rows.end(),
+                                      [&](const ContainerRow& row) { return row.id == entry->row.id; });
+    if (!reported && entry->touched <= asked_at) {
+      gone.push_back(entry->row.id);
+    }
+  }
+  for (const std::string& id : gone) {
+    remove(id);
+  }
+  for (ContainerRow& row : rows) {
+    put(host, std::move(row));
   }
 }
 

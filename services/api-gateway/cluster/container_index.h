@@ -53,6 +53,9 @@ class ContainerIndex {
   /// Grows with every change; entries changed after a report was asked for survive it.
   [[nodiscard]] std::uint64_t moment() const { return moment_; }
   void replace(const HostPtr& host, std::vector<ContainerRow> rows, std::uint64_t asked_at);
+  /// The same for a report of only what `reference` names on the host.
+  void replaceNamed(const HostPtr& host, std::string_view reference, std::vector<ContainerRow> rows,
+                    std::uint64_t asked_at);
   void dropHost(const Host& host);
 
   [[nodiscard]] HostUse use(const Host& host) const;
@@ -63,6 +66,8 @@ class ContainerIndex {
   using ById = std::map<std::string, Entry, std::less<>>;
 
   [[nodiscard]] Found search(std::string_view reference, const Host* only) const;
+  /// What a reference names that is no full id: a name, else the start of an id.
+  [[nodiscard]] std::vector<const Entry*> matches(std::string_view reference, const Host* only) const;
   void count(const Entry& entry, int sign);
   void dropName(const std::string& name, const std::string& id);
   void erase(ById::iterator at);

@@ -85,6 +85,19 @@ TEST_F(ContainerIndexTest, AReportReplacesWhatIsOlderThanItsQuestion) {
   EXPECT_EQ(hostOf("cache"), two_) << "another host's";
 }
 
+TEST_F(ContainerIndexTest, AReportOfOneReferenceSettlesWhatItNames) {
+  const auto asked_at = index_.moment();
+  index_.put(two_, row("dd11", "web"));  // it moved there meanwhile, and the first host does not know it
+  ASSERT_EQ(hostOf("web"), nullptr) << "ambiguous";
+  index_.replaceNamed(two_, "web", {}, asked_at);
+  ASSERT_EQ(hostOf("web"), nullptr) << "made after the question";
+  index_.replaceNamed(one_, "web", {}, asked_at);
+  EXPECT_EQ(hostOf("web"), two_);
+  EXPECT_EQ(hostOf("db"), one_) << "not what the reference names";
+  index_.replaceNamed(one_, "front", {row("ff11", "front")}, index_.moment());
+  EXPECT_EQ(hostOf("front"), one_);
+}
+
 TEST_F(ContainerIndexTest, SumsUpWhatAHostHolds) {
   auto big = row("ff11", "big");
   big.nano_cpus = 1'500'000'000;

@@ -46,12 +46,12 @@ void ContainerCall::start() {
 void ContainerCall::locate() {
   const std::string& name = job_.args.empty() ? reference_ : job_.args.front();
   const auto known = only_ ? context_.index.findOn(*only_, name) : context_.index.find(name);
-  if (!known.hosts.empty()) {
-    finish(ambiguous(reference_, known.hosts));
-    return;
-  }
   if (known.entry != nullptr) {
     chosen(*known.entry);
+    return;
+  }
+  if (asked_hosts_ && !known.hosts.empty()) {
+    finish(ambiguous(reference_, known.hosts));
     return;
   }
   if (asked_hosts_) {
@@ -68,24 +68,28 @@ void ContainerCall::locate() {
   question.name = "engine_report";
   question.args = {name};
   question.request_id = job_.request_id;
-  ask(hosts, question, [this](std::vector<HostAnswer> answers) { located(std::move(answers)); });
+  ask(hosts, question, [this, asked_at = context_.index.moment()](std::vector<HostAnswer> answers) {
+    located(std::move(answers), asked_at);
+  });
 }
 
-void ContainerCall::located(std::vector<HostAnswer> answers) {
-  std::string silent;
+void ContainerCall::located(std::vector<HostAnswer> answers, std::uint64_t asked_at) {
+  const std::string& name = job_.args.empty() ? reference_ : job_.args.front();
   for (HostAnswer& answer : answers) {
     if (answer.result) {
       auto report = parseEngineReport(answer.result->body);
-      for (ContainerRow& row : report && report->containers ? *report->containers : std::vector<ContainerRow>{}) {
-        context_.index.put(answer.host, std::move(row));
+      if (report && report->containers) {
+        context_.index.replaceNamed(answer.host, name, *std::move(report->containers), asked_at);
       }
+    } else if (answer.result.error().kind() == ErrorKind::NotFound) {
+      context_.index.replaceNamed(answer.host, name, {}, asked_at);
     } else if (answer.result.error().kind() == ErrorKind::InvalidArgument) {
       finish(std::move(answer.result));  // an ambiguous prefix, or no name at all
       return;
     }
   }
   const auto warnings = reportSilent(context_, answers);
-  const auto known = context_.index.find(job_.args.empty() ? reference_ : job_.args.front());
+  const auto known = context_.index.find(name);
   if (known.entry == nullptr && known.hosts.empty() && !warnings.empty() && !first_miss_) {
     finish(Error{ErrorKind::Unavailable, "No such container on the nodes that answered: " + reference_ +
                                              " (" + joined(warnings) + ")"});

@@ -24,7 +24,7 @@ class ContainerCall : public ClusterCall {
 
  private:
   void locate();
-  void located(std::vector<HostAnswer> answers);
+  void located(std::vector<HostAnswer> answers, std::uint64_t asked_at);
   void chosen(const ContainerIndex::Entry& entry);
 
   std::string reference_;  // as the client gave it
