@@ -32,6 +32,8 @@ class RedisContext final : public JobContext {
   RedisContext& operator=(const RedisContext&) = delete;
 
   [[nodiscard]] const Job& job() const override { return job_; }
+  /// Of the stream.
+  [[nodiscard]] const std::string& entry() const { return entry_; }
 
   void established(Established message) override {
     {

@@ -81,9 +81,26 @@ Result<std::unique_ptr<JobQueue::Subscription>> RedisQueue::serve(ServeOptions o
   return std::unique_ptr<Subscription>(std::make_unique<RedisSubscription>(state_->worker));
 }
 
-std::size_t RedisQueue::inFlight() const {
+std::vector<std::string> RedisQueue::running() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->worker ? state_->worker->inFlight() : 0;
+  return state_->worker ? state_->worker->running() : std::vector<std::string>{};
+}
+
+bool RedisQueue::idle() const {
+  const std::lock_guard lock(state_->mutex);
+  return !state_->worker || state_->worker->idle();
+}
+
+void RedisQueue::abandon() {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->worker) {
+    state_->worker->abandon();
+  }
+}
+
+Result<void> RedisQueue::health() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->worker ? state_->worker->health() : state_->submitter->health();
 }
 
 }  // namespace flotilla

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/event/reactor.h"
 #include "common/metrics/metrics.h"
@@ -34,6 +35,8 @@ struct RedisQueueOptions {
   std::string host_identity = {};
   /// Another host serves this engine id, says the error; jobs are not read while that is so.
   std::function<void(const Error&)> on_refused = {};
+  /// A worker of this host died, and this one takes over what it had. On the reactor's thread.
+  std::function<void()> on_worker_gone = {};
 };
 
 /// Jobs over Redis Streams (keys: redis_keys.h; how failures go: docs/ARCHITECTURE.md). Callbacks
@@ -52,8 +55,15 @@ class RedisQueue final : public JobQueue {
   Result<std::unique_ptr<Subscription>> serve(ServeOptions options,
                                               std::function<void(JobContextPtr)> deliver) override;
 
-  /// Jobs delivered here and not completed. Any thread.
-  [[nodiscard]] std::size_t inFlight() const;
+  /// Names of the jobs delivered here and not completed. Any thread.
+  [[nodiscard]] std::vector<std::string> running() const;
+  /// Whether every reply of this worker has reached Redis. On the reactor's thread.
+  [[nodiscard]] bool idle() const;
+  /// What runs here is left to other workers: nothing more is said about it, and its entries wait
+  /// for whoever takes this worker's place. Any thread.
+  void abandon();
+  /// Why Redis cannot be reached; empty while it can. On the reactor's thread.
+  [[nodiscard]] Result<void> health() const;
 
  private:
   struct State;

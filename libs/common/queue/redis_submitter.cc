@@ -69,6 +69,13 @@ void RedisSubmitter::start() {
   replies_->start();
 }
 
+Result<void> RedisSubmitter::health() const {
+  if (commands_ && !commands_->ready()) {
+    return commands_->lastError();
+  }
+  return {};
+}
+
 void RedisSubmitter::close() {
   for (const auto& [id, job] : jobs_) {
     reactor_.cancelTimer(job.timer);

@@ -29,6 +29,7 @@ class RedisSubmitter : public std::enable_shared_from_this<RedisSubmitter> {
 
   void submit(const std::string& engine_id, Job job, JobQueue::Callbacks callbacks);
   void cancel(const std::string& job_id);
+  [[nodiscard]] Result<void> health() const;
   /// Ends; callbacks of outstanding jobs are dropped.
   void close();
 

@@ -73,7 +73,7 @@ void RedisWorker::start() {
                                     {.on_ready =
                                          [weak] {
                                            if (const auto self = weak.lock(); self && self->owner_) {
-                                             self->readHistory("0");
+                                             self->wantHistory();
                                            }
                                          },
                                      .on_lost =
@@ -143,6 +143,30 @@ void RedisWorker::close() {
   presence_.reset();
 }
 
+std::vector<std::string> RedisWorker::running() const {
+  std::vector<std::shared_ptr<RedisContext>> contexts;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [id, context] : running_) {
+      contexts.push_back(context.lock());
+    }
+  }
+  std::vector<std::string> names;  // outside the lock: the last reference may end here
+  for (const auto& context : contexts) {
+    if (context) {
+      names.push_back(context->job().name);
+    }
+  }
+  return names;
+}
+
+Result<void> RedisWorker::health() const {
+  if (!commands_ || !commands_->ready()) {
+    return commands_ ? commands_->lastError() : Error{ErrorKind::Unavailable, "not started"};
+  }
+  return owner_ ? Result<void>{} : Error{ErrorKind::Unavailable, "engine " + serve_.engine_id + " is not served"};
+}
+
 std::size_t RedisWorker::inFlight() const {
   MutexLock lock(mutex_);
   return running_.size();
@@ -159,6 +183,9 @@ void RedisWorker::established(const std::string& gateway, const std::string& job
 
 void RedisWorker::completed(const std::string& gateway, const std::string& job_id, const std::string& entry,
                             const JobResult& result) {
+  if (abandoned_) {
+    return;
+  }
   outbox_->add({gateway, encodeReply(options_.key, job_id, result), entry});
   {
     MutexLock lock(mutex_);
@@ -201,7 +228,12 @@ void RedisWorker::heartbeat() {
 }
 
 void RedisWorker::ownerKnown(const Result<RedisReply>& reply) {
-  again(kHeartbeat, &RedisWorker::heartbeat);
+  reactor_.cancelTimer(heartbeat_);  // of an earlier connection
+  heartbeat_ = reactor_.runAfter(kHeartbeat, [weak = weak_from_this()] {
+    if (const auto self = weak.lock(); self && !self->closed_) {
+      self->heartbeat();
+    }
+  });
   if (!reply) {
     if (commands_->ready()) {
       log::error("the queue cannot be served", {{"error", reply.error().message()}});
@@ -243,7 +275,7 @@ void RedisWorker::makeGroup() {
                     }
                     self->commands_->send({"PEXPIRE", self->jobs_key_, RedisKeys::kJobsLifetime}, nullptr);
                     if (self->reader_->ready()) {
-                      self->readHistory("0");
+                      self->wantHistory();
                     }
                   });
 }
@@ -266,15 +298,14 @@ void RedisWorker::pushed(const RedisReply& reply) {
   }
 }
 
+std::shared_ptr<RedisContext> RedisWorker::findRunning(const std::string& job_id) const {
+  MutexLock lock(mutex_);
+  const auto found = running_.find(job_id);
+  return found == running_.end() ? nullptr : found->second.lock();
+}
+
 void RedisWorker::cancel(const std::string& job_id) {
-  std::shared_ptr<RedisContext> context;
-  {
-    MutexLock lock(mutex_);
-    if (const auto found = running_.find(job_id); found != running_.end()) {
-      context = found->second.lock();
-    }
-  }
-  if (context) {
+  if (const auto context = findRunning(job_id)) {
     context->cancel();
   } else {
     recent_cancels_[job_id] = Reactor::Clock::now();  // it may be on its way here
@@ -299,12 +330,22 @@ void RedisWorker::recheckCancelled() {
   }
 }
 
+/// One read at a time: more would take more than there are slots for.
+void RedisWorker::wantHistory() {
+  if (reading_) {
+    history_wanted_ = true;
+  } else if (reader_->ready()) {
+    readHistory("0");
+  }
+}
+
 /// What was given to this worker before its connection broke. What it has is left alone.
 void RedisWorker::readHistory(const std::string& after) {
   if (stopped_ || closed_) {
     return;
   }
   reading_ = true;
+  history_wanted_ = false;
   reader_->send({"XREADGROUP", "GROUP", RedisKeys::kGroup, presence_->worker(), "COUNT", "100", "STREAMS", jobs_key_,
                  after},
                 [weak = weak_from_this()](const Result<RedisReply>& reply) {
@@ -359,7 +400,7 @@ void RedisWorker::readJobs() {
                       self->take(entry, Delivery::First);
                     }
                   }
-                  self->readJobs();
+                  self->history_wanted_ ? self->wantHistory() : self->readJobs();
                 },
                 kBlockLimit);
 }
@@ -408,13 +449,11 @@ void RedisWorker::take(const RedisReply& entry, Delivery delivery) {
   if (age < -kClockToleranceMs) {
     return refuse(id, counters_.forged, "issued in the future");
   }
-  bool known = false;
-  {
-    MutexLock lock(mutex_);
-    known = running_.contains(decoded->job.id);
-  }
-  if (known) {
-    return delivery == Delivery::First ? outbox_->add({"", "", id}) : void();  // sent twice, or still running here
+  if (const auto context = findRunning(decoded->job.id)) {
+    if (context->entry() != id) {
+      outbox_->add({"", "", id});  // sent twice: one answer is enough
+    }
+    return;
   }
   if (delivery == Delivery::First && age > decoded->lifetime_ms) {
     if (counters_.expired != nullptr) {
@@ -448,10 +487,7 @@ void RedisWorker::check(const std::string& entry, const std::shared_ptr<JobEnvel
                     --self->checking_;
                     if (!reply) {
                       // Unknown now: it stays this worker's and comes back with its history.
-                      if (self->reader_->ready()) {
-                        self->readHistory("0");
-                      }
-                      return;
+                      return self->wantHistory();
                     }
                     if (*cancelled) {
                       return self->answer(entry, *envelope,
@@ -466,16 +502,17 @@ void RedisWorker::check(const std::string& entry, const std::shared_ptr<JobEnvel
 }
 
 void RedisWorker::deliver(const std::string& entry, JobEnvelope envelope) {
+  MutexLock delivering(deliver_mutex_);
+  if (!deliver_ || stopped_) {
+    return;  // the entry waits for whoever takes this worker's place
+  }
   auto context = std::make_shared<RedisContext>(weak_from_this(), std::move(envelope.gateway_id), entry,
                                                 std::move(envelope.job));
   {
     MutexLock lock(mutex_);
     running_[context->job().id] = context;
   }
-  MutexLock lock(deliver_mutex_);
-  if (deliver_ && !stopped_) {
-    deliver_(std::move(context));
-  }
+  deliver_(std::move(context));
 }
 
 /// The kernel lets go of a dead worker's lock; nobody sends word of it.
@@ -514,6 +551,9 @@ void RedisWorker::adopt(const std::string& worker) {
   if (auto lock = presence_->takeOver(worker)) {
     log::info("a worker is gone; its jobs are taken over", {{"worker", worker}});
     dead_.emplace(worker, *std::move(lock));
+    if (options_.on_worker_gone) {
+      options_.on_worker_gone();
+    }
     claimFrom(worker);
   }
 }

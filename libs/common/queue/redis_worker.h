@@ -21,7 +21,7 @@ namespace flotilla {
 
 /// The engine's side of RedisQueue: reads one engine's jobs as one consumer of the group, accepts or
 /// refuses them, takes over those of dead workers of this host. On the reactor's thread, but for
-/// established(), completed(), stop() and inFlight().
+/// established(), completed(), stop(), abandon() and running().
 class RedisWorker final : public RedisContextOwner, public std::enable_shared_from_this<RedisWorker> {
  public:
   using Deliver = std::function<void(JobContextPtr)>;
@@ -33,7 +33,11 @@ class RedisWorker final : public RedisContextOwner, public std::enable_shared_fr
   /// No delivery begins after this and none runs when it returns. Any thread.
   void stop();
   void close();
-  [[nodiscard]] std::size_t inFlight() const;
+  /// Completions are not sent from now on. Any thread.
+  void abandon() { abandoned_ = true; }
+  [[nodiscard]] std::vector<std::string> running() const;
+  [[nodiscard]] Result<void> health() const;
+  [[nodiscard]] bool idle() const { return outbox_->empty(); }
 
   void established(const std::string& gateway, const std::string& job_id, const Established& message) override;
   void completed(const std::string& gateway, const std::string& job_id, const std::string& entry,
@@ -55,9 +59,11 @@ class RedisWorker final : public RedisContextOwner, public std::enable_shared_fr
   void listen();
   void pushed(const RedisReply& reply);
   void cancel(const std::string& job_id);
+  [[nodiscard]] std::shared_ptr<RedisContext> findRunning(const std::string& job_id) const;
   void recheckCancelled();
 
   // Reading jobs.
+  void wantHistory();
   void readHistory(const std::string& after);
   void readJobs();
   void readFailed(const Error& why);
@@ -66,6 +72,7 @@ class RedisWorker final : public RedisContextOwner, public std::enable_shared_fr
   void deliver(const std::string& entry, JobEnvelope envelope);
   void refuse(const std::string& entry, prometheus::Counter* counter, const char* why);
   void answer(const std::string& entry, const JobEnvelope& envelope, const Error& error);
+  [[nodiscard]] std::size_t inFlight() const;
   [[nodiscard]] std::size_t freeSlots() const;
 
   // Taking over from the dead.
@@ -91,6 +98,8 @@ class RedisWorker final : public RedisContextOwner, public std::enable_shared_fr
   bool owner_ = false;      // the engine id is this host's
   bool listening_ = false;  // cancellations arrive
   bool reading_ = false;
+  bool history_wanted_ = false;  // once the read that is under way has ended
+  Reactor::TimerId heartbeat_ = 0;
   bool closed_ = false;
   std::size_t checking_ = 0;
   std::map<std::string, UniqueFd> dead_;  // workers being taken over, by name, with their locks
@@ -99,6 +108,7 @@ class RedisWorker final : public RedisContextOwner, public std::enable_shared_fr
   Mutex deliver_mutex_;  // held over deliver_, so that stop() can wait for it
   Deliver deliver_ FLO_GUARDED_BY(deliver_mutex_);
   std::atomic<bool> stopped_{false};
+  std::atomic<bool> abandoned_{false};
   std::atomic<bool> full_{false};  // reading waits for a free slot
 
   mutable Mutex mutex_;

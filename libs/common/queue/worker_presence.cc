@@ -28,6 +28,20 @@ bool isPlainName(const std::string& worker) {
   });
 }
 
+std::vector<std::string> workersIn(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code failed;
+  std::filesystem::directory_iterator entries(folder, failed);
+  for (; !failed && entries != std::filesystem::directory_iterator(); entries.increment(failed)) {
+    std::string name = entries->path().filename();
+    if (name.ends_with(kSuffix)) {
+      name.resize(name.size() - kSuffix.size());
+      names.push_back(std::move(name));
+    }
+  }
+  return names;
+}
+
 enum class Lock { Got, Busy, Gone, Failed };
 
 /// Gone: somebody removed the file between open and flock, so this lock guards nothing.
@@ -76,19 +90,19 @@ Result<std::unique_ptr<WorkerPresence>> WorkerPresence::create(const std::string
 WorkerPresence::~WorkerPresence() = default;
 
 std::vector<std::string> WorkerPresence::others() const {
-  std::vector<std::string> names;
-  std::error_code failed;
-  std::filesystem::directory_iterator entries(folder_, failed);
-  for (; !failed && entries != std::filesystem::directory_iterator(); entries.increment(failed)) {
-    std::string name = entries->path().filename();
-    if (name.ends_with(kSuffix)) {
-      name.resize(name.size() - kSuffix.size());
-      if (name != worker_) {
-        names.push_back(std::move(name));
-      }
-    }
-  }
+  std::vector<std::string> names = workersIn(folder_);
+  std::erase(names, worker_);
   return names;
+}
+
+bool WorkerPresence::anyLives(const std::string& folder) {
+  const auto names = workersIn(folder);
+  return std::any_of(names.begin(), names.end(), [&folder](const std::string& worker) { return lives(folder, worker); });
+}
+
+bool WorkerPresence::lives(const std::string& folder, const std::string& worker) {
+  const UniqueFd fd(::open(lockPath(folder, worker).c_str(), O_RDONLY | O_CLOEXEC));
+  return fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0;
 }
 
 std::optional<UniqueFd> WorkerPresence::takeOver(const std::string& worker) const {

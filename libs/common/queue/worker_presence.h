@@ -29,6 +29,10 @@ class WorkerPresence {
   /// It left nothing behind: its lock file goes.
   void bury(const std::string& worker, UniqueFd lock) const;
 
+  /// Whether any worker lives there. Meant for one who is not among them yet.
+  static bool anyLives(const std::string& folder);
+  static bool lives(const std::string& folder, const std::string& worker);
+
   [[nodiscard]] const std::string& worker() const { return worker_; }
 
  private:

@@ -28,6 +28,7 @@ TEST_F(WorkerPresenceTest, TheLivingAreNotTakenOver) {
   const auto a = worker("a");
   const auto b = worker("b");
   EXPECT_EQ(a->others(), std::vector<std::string>{"b"});
+  EXPECT_TRUE(WorkerPresence::anyLives(folder_));
   EXPECT_FALSE(a->takeOver("b"));
   EXPECT_FALSE(a->takeOver("a"));
   EXPECT_EQ(WorkerPresence::create(folder_, "b").error().kind(), ErrorKind::Conflict);
@@ -47,6 +48,12 @@ TEST_F(WorkerPresenceTest, TheDeadAreTakenOverByOneAndBuried) {
 TEST_F(WorkerPresenceTest, AWorkerWithoutAFileIsDead) {
   const auto a = worker("a");
   EXPECT_TRUE(a->takeOver("before-the-reboot"));
+}
+
+TEST_F(WorkerPresenceTest, NobodyLivesWhereAllAreDead) {
+  worker("a").reset();
+  EXPECT_FALSE(WorkerPresence::anyLives(folder_));
+  EXPECT_FALSE(WorkerPresence::anyLives(folder_ + "/none"));
 }
 
 TEST_F(WorkerPresenceTest, NamesAreNotPaths) {
