@@ -21,6 +21,21 @@ class JobLedger {
     bool again = false;                 // an earlier attempt did not finish: look at the world first
   };
 
+  /// For jobs that several workers may get (LedgerGuard).
+  struct Claim {
+    std::string job_id;
+    std::string owner;       // the worker that claims
+    std::string before;      // what it found; kept when it is the first
+    std::string dead_owner;  // a worker known to be dead, whose claim this one replaces; "" = none
+  };
+  struct Claimed {
+    std::int64_t epoch = 0;
+    std::optional<JobResult> result;  // done already: answer this
+    std::string busy_owner;           // "" or the worker that has it; nothing was claimed then
+    bool again = false;               // an earlier attempt did not finish
+    std::string before;               // what the first attempt found
+  };
+
   JobLedger(Database& database, WallClock clock) : database_(database), clock_(std::move(clock)) {}
 
   /// Inside a write. An empty id (a caller that is not a job) is always new.
@@ -28,6 +43,13 @@ class JobLedger {
   /// Inside the write that makes the effect. Errors: Conflict when another worker has the job.
   Result<void> finish(Transaction& transaction, const std::string& job_id, std::int64_t epoch,
                       const JobOutput& result) const;
+  /// Inside a write.
+  Result<Claimed> claim(Transaction& transaction, const Claim& claim) const;
+  /// The end of a claimed job, inside a write. Errors: Conflict when another worker has the job.
+  Result<void> settle(Transaction& transaction, const std::string& job_id, std::int64_t epoch,
+                      const JobResult& result) const;
+  /// What a settled or finished job came to. Nothing while it is not done, or not known.
+  Result<std::optional<JobResult>> find(Transaction& transaction, const std::string& job_id) const;
   /// Forgets results older than ten minutes.
   Result<void> expire();
 

@@ -94,8 +94,16 @@ INSERT INTO container_specs SELECT id, spec FROM containers;
 ALTER TABLE containers DROP COLUMN spec;
 )sql";
 
+// owner: the worker that has a job; before: what the world looked like when it was first taken.
+constexpr std::string_view kJobsOfManyWorkers = R"sql(
+ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN before TEXT NOT NULL DEFAULT '';
+)sql";
+
 }  // namespace
 
-std::vector<Migration> coreMigrations() { return {{"core", 1, kStepOne}, {"specs", 1, kSpecsApart}}; }
+std::vector<Migration> coreMigrations() {
+  return {{"core", 1, kStepOne}, {"specs", 1, kSpecsApart}, {"jobs", 1, kJobsOfManyWorkers}};
+}
 
 }  // namespace flotilla::engine
