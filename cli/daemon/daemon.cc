@@ -59,21 +59,6 @@ Result<void> makeFolder(const std::string& path, std::filesystem::perms mode) {
   return {};
 }
 
-gateway::GatewayOptions gatewayOptions(const DaemonOptions& options) {
-  gateway::GatewayOptions result;
-  result.hosts = options.hosts;
-  result.bind = {.group = options.group,
-                 .tls = options.tls,
-                 .insecure_tcp = options.insecure_tcp};
-  result.tls = {.cert = options.tls_cert,
-                .key = options.tls_key,
-                .ca = options.tls_verify ? options.tls_ca_cert : ""};
-  result.api.cors_origin = options.api_cors_header;
-  result.access_log = options.access_log;
-  result.drain = std::chrono::seconds(options.shutdown_timeout);
-  return result;
-}
-
 ProxyHostOptions proxyOptions(const DaemonOptions& options) {
   ProxyHostOptions result;
   result.socket = options.exec_root + "/registry-proxy.sock";
@@ -101,7 +86,7 @@ class Daemon {
     MemoryQueue queue(*reactor_);
     FLO_TRY_ASSIGN(const std::string engine_id, EngineHost::engineId(options_.data_root));
     gateway::QueueEngine cluster(queue, engine_id);
-    FLO_TRY_ASSIGN(gateway_, gateway::GatewayService::create(gatewayOptions(options_), *reactor_,
+    FLO_TRY_ASSIGN(gateway_, gateway::GatewayService::create(gateway::gatewayOptions(options_), *reactor_,
                                                              cluster, metrics_));
     FLO_TRY_ASSIGN(const auto signals,
                    process::Signals::create(*reactor_, {.terminate = [this] { terminate(); },

@@ -5,40 +5,12 @@
 #include <utility>
 
 #include "common/config/daemon_config.h"
+#include "common/config/log_settings.h"
 
 namespace flotilla::daemon {
 namespace {
 
 constexpr const char* kConfigFile = "/etc/flotilla/daemon.json";
-constexpr const char* kDefaultHost = "unix:///run/flotilla/flotilla.sock";
-
-struct RawLog {
-  std::string level = "info";
-  std::string format = "text";
-  bool debug = false;
-};
-
-void declareGateway(CLI::App& app, DaemonOptions& options) {
-  app.add_option("-H,--host,--hosts", options.hosts, "Daemon socket(s) to listen on")
-      ->envname("FLOTILLA_HOSTS")
-      ->delimiter(',');
-  app.add_option("-G,--group", options.group, "Group for the unix socket")->envname("FLOTILLA_GROUP");
-  app.add_option("-p,--pidfile", options.pid_file, "Path to use for daemon PID file");
-  app.add_flag("--tls", options.tls, "Use TLS; implied by --tlsverify");
-  app.add_flag("--tlsverify", options.tls_verify, "Use TLS and verify the remote")
-      ->envname("FLOTILLA_TLS_VERIFY");
-  app.add_option("--tlscacert", options.tls_ca_cert, "Trust certs signed only by this CA");
-  app.add_option("--tlscert", options.tls_cert, "Path to TLS certificate file");
-  app.add_option("--tlskey", options.tls_key, "Path to TLS key file");
-  app.add_option("--api-cors-header", options.api_cors_header,
-                 "Set CORS headers in the Engine API; the origin that may use plain tcp");
-  app.add_flag("--insecure-tcp", options.insecure_tcp,
-               "Allow tcp without TLS on addresses other hosts reach");
-  app.add_flag("--access-log", options.access_log, "Log every request");
-  app.add_option("--shutdown-timeout", options.shutdown_timeout,
-                 "Seconds running requests have to finish")
-      ->check(CLI::Range(0, 3600));
-}
 
 void declareEngine(CLI::App& app, DaemonOptions& options) {
   app.add_option("--data-root", options.data_root, "Root directory of persistent state")
@@ -64,13 +36,6 @@ void declareRegistries(CLI::App& app, DaemonOptions& options) {
       ->check(CLI::Range(1, 100));
 }
 
-void declareLog(CLI::App& app, RawLog& raw) {
-  app.add_option("-l,--log-level", raw.level, "Log level: debug, info, warn, error")
-      ->envname("FLOTILLA_LOG_LEVEL");
-  app.add_option("--log-format", raw.format, "Log format: text, json")->envname("FLOTILLA_LOG_FORMAT");
-  app.add_flag("-D,--debug", raw.debug, "Enable debug mode");
-}
-
 Result<void> checkLabels(const std::vector<std::string>& labels) {
   for (const std::string& label : labels) {
     const auto equals = label.find('=');
@@ -81,29 +46,15 @@ Result<void> checkLabels(const std::vector<std::string>& labels) {
   return {};
 }
 
-Result<void> checkTls(DaemonOptions& options) {
-  options.tls = options.tls || options.tls_verify;
-  if (options.tls && (options.tls_cert.empty() || options.tls_key.empty())) {
-    return Error{ErrorKind::InvalidArgument, "tls needs --tlscert and --tlskey"};
-  }
-  if (options.tls_verify && options.tls_ca_cert.empty()) {
-    return Error{ErrorKind::InvalidArgument, "tlsverify needs --tlscacert"};
-  }
-  return {};
-}
-
 /// Defaults and checks that need more than one option.
-Result<void> finish(DaemonOptions& options, const RawLog& raw) {
-  if (options.hosts.empty()) {
-    options.hosts = {kDefaultHost};
-  }
+Result<void> finish(DaemonOptions& options, const config::LogSettings& log) {
   if (options.pid_file.empty()) {
     options.pid_file = options.exec_root + "/flotilla.pid";
   }
-  FLO_TRY_ASSIGN(options.log_level, log::parseLevel(raw.debug ? "debug" : raw.level));
-  FLO_TRY_ASSIGN(options.log_format, log::parseFormat(raw.format));
+  FLO_TRY_ASSIGN(options.log_level, log::parseLevel(log.debug ? "debug" : log.level));
+  FLO_TRY_ASSIGN(options.log_format, log::parseFormat(log.format));
   FLO_TRY(checkLabels(options.labels));
-  return checkTls(options);
+  return gateway::finishGateway(options);
 }
 
 }  // namespace
@@ -111,14 +62,14 @@ Result<void> finish(DaemonOptions& options, const RawLog& raw) {
 Result<std::optional<DaemonOptions>> parseDaemonOptions(int argc, const char* const* argv,
                                                         std::ostream& out) {
   DaemonOptions options;
-  RawLog raw;
+  config::LogSettings raw;
   CLI::App app("A container platform speaking the Docker Engine API", "flotilla daemon");
   app.set_version_flag("-v,--version", "Flotilla version " FLO_VERSION);
   config::useDaemonJson(app, kConfigFile);
-  declareGateway(app, options);
+  gateway::declareGateway(app, options);
   declareEngine(app, options);
   declareRegistries(app, options);
-  declareLog(app, raw);
+  config::declareLog(app, raw);
   // Part of parsing, so that --validate sees it too; config::parse catches.
   app.final_callback([&options, &raw] {
     if (auto finished = finish(options, raw); !finished) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "api-gateway/config/gateway_settings.h"
 #include "common/error/result.h"
 #include "common/log/log.h"
 
@@ -12,18 +13,7 @@ namespace flotilla::daemon {
 
 /// The settings of `flotilla daemon`: command line over daemon.json (dockerd's key names) over
 /// FLOTILLA_* environment variables.
-struct DaemonOptions {
-  // gateway
-  std::vector<std::string> hosts;
-  std::string group;
-  std::string pid_file;  // "" is <exec-root>/flotilla.pid
-  bool tls = false;
-  bool tls_verify = false;
-  std::string tls_ca_cert, tls_cert, tls_key;
-  std::string api_cors_header;
-  bool insecure_tcp = false;
-  bool access_log = false;
-  int shutdown_timeout = 10;  // seconds
+struct DaemonOptions : gateway::GatewaySettings {  // pid_file "" is <exec-root>/flotilla.pid
   // engine
   std::string data_root = "/var/lib/flotilla";
   std::string exec_root = "/run/flotilla";

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -25,6 +26,7 @@
 #include "engine/jobs/exec_jobs.h"
 #include "engine/jobs/exported_streams.h"
 #include "engine/jobs/image_jobs.h"
+#include "engine/jobs/ledger_guard.h"
 #include "engine/jobs/network_jobs.h"
 #include "engine/jobs/pull_jobs.h"
 #include "engine/jobs/system_jobs.h"
@@ -32,6 +34,8 @@
 #include "engine/lifecycle/lifecycle.h"
 #include "engine/lifecycle/process_signal.h"
 #include "engine/lifecycle/shim_runtime.h"
+#include "engine/leadership.h"
+#include "engine/store/bell.h"
 #include "engine/logs/log_watch.h"
 #include "engine/runtime/host_facts.h"
 #include "engine/stats/stats_jobs.h"
@@ -42,6 +46,8 @@ namespace flotilla::engine {
 namespace {
 
 constexpr std::chrono::seconds kHousekeeping{60};
+constexpr std::chrono::milliseconds kSeekLeadership{200};
+constexpr std::chrono::seconds kLookAfter{5};
 constexpr std::size_t kBulkThreads = 4;
 constexpr std::size_t kPullThreads = 16;
 
@@ -106,6 +112,12 @@ struct EngineService::Parts {
   Result<void> wireJobs();
   void wireMetrics();
   void keepHouse();
+  Result<void> wireSharing();
+  Result<void> reconcile();
+  void lead();
+  void lookAfterAll();
+  void otherCommitted();
+  void deliver(JobContextPtr context);
   [[nodiscard]] std::string program(const std::string& name) const;
   Result<std::vector<std::string>> usersOfVolume(const std::string& volume);
 
@@ -115,6 +127,7 @@ struct EngineService::Parts {
   Metrics& metrics;
   const Paths paths;
   std::string id;
+  std::unique_ptr<Bell> bell;  // rung by the database's thread to its end
   std::unique_ptr<Database> database;
   std::unique_ptr<EventStore> events;
   std::unique_ptr<ContainerCatalog> catalog;
@@ -130,11 +143,15 @@ struct EngineService::Parts {
   std::unique_ptr<StreamServer> streams;
   std::unique_ptr<StreamExporter> exporter;  // null: gateways are on this host
   std::unique_ptr<LogWatch> log_watch;
+  std::unique_ptr<Leadership> leadership;  // null: not shared, or the reactor's thread only
+  std::atomic<bool> looking_again{false};
+  std::atomic<bool> looking_after{false};
   std::unique_ptr<ContainerView> view;
   // The lifecycle's continuations run on `work`, which joins before the lifecycle goes: see ~.
   std::unique_ptr<Lifecycle> lifecycle;
   std::unique_ptr<ThreadPool> queries, work, bulk, pulls;
   std::unique_ptr<JobEngine> jobs;
+  std::shared_ptr<LedgerGuard> guard;  // null: nothing is delivered twice; shared with its jobs
   std::unique_ptr<JobQueue::Subscription> subscription;
 };
 
@@ -144,9 +161,15 @@ std::string EngineService::Parts::program(const std::string& name) const {
 
 Result<void> EngineService::Parts::wireStore() {
   FLO_TRY(checkRunFolder(paths));
-  FLO_TRY(makeEngineFolders(paths));
+  const bool alone = !options.sharing || options.sharing->alone;
+  FLO_TRY(makeEngineFolders(paths, alone ? Company::Alone : Company::Others));
   FLO_TRY_ASSIGN(id, engineId(options.root));
   FLO_TRY_ASSIGN(database, Database::open(paths.database(), allMigrations()));
+  if (options.sharing) {
+    // Heard from the reactor's first round on, when everything is wired.
+    FLO_TRY_ASSIGN(bell, Bell::hang(reactor, paths.bell(), [this] { otherCommitted(); }));
+    database->onCommit([this] { bell->ring(); });
+  }
   events = std::make_unique<EventStore>(*database, systemNow);
   catalog = std::make_unique<ContainerCatalog>(*database);
   ledger = std::make_unique<JobLedger>(*database, systemNow);
@@ -293,6 +316,82 @@ void EngineService::Parts::wireMetrics() {
   });
 }
 
+Result<void> EngineService::Parts::wireSharing() {
+  if (!options.sharing) {
+    return {};
+  }
+  leadership = std::make_unique<Leadership>(paths.leaderLock());
+  guard = std::make_shared<LedgerGuard>(LedgerGuard::Parts{*database, *ledger, *catalog, reactor,
+                                                           options.sharing->worker_id, options.sharing->lives});
+  return {};
+}
+
+/// Before the first job: a worker that joins others finds the host in order already.
+Result<void> EngineService::Parts::reconcile() {
+  if (!options.sharing) {
+    return lifecycle->recovery.run();
+  }
+  const bool leads = leadership->seek();
+  if (options.sharing->alone) {
+    return lifecycle->recovery.run();
+  }
+  if (leads) {
+    lifecycle->recovery.takeOver();
+  }
+  return {};
+}
+
+/// On the reactor's thread, for ever: seeks the leadership, then looks after the host.
+void EngineService::Parts::lead() {
+  const bool led = leadership->held();
+  const bool leads = leadership->seek();
+  if (leads && !led) {
+    log::info("this worker leads now", {{"worker", options.sharing->worker_id}});
+  }
+  if (leads) {
+    lookAfterAll();
+  }
+  reactor.runAfter(leads ? std::chrono::milliseconds(kLookAfter) : kSeekLeadership, [this] { lead(); });
+}
+
+void EngineService::Parts::lookAfterAll() {
+  if (looking_after.exchange(true)) {
+    return;
+  }
+  const bool posted = work->post([this] {
+    lifecycle->recovery.takeOver();
+    looking_after = false;
+  });
+  if (!posted) {
+    looking_after = false;
+  }
+}
+
+/// Never blocks.
+void EngineService::Parts::deliver(JobContextPtr context) {
+  if (exporter) {
+    context = exportStreams(std::move(context), *exporter);
+  }
+  if (!guard) {
+    return jobs->run(std::move(context));
+  }
+  guard->admit(std::move(context), [this](JobContextPtr admitted) { jobs->run(std::move(admitted)); });
+}
+
+void EngineService::Parts::otherCommitted() {
+  events->lookAgain();
+  if (!lifecycle->awaits() || looking_again.exchange(true)) {
+    return;
+  }
+  const auto look = [this] {
+    looking_again = false;  // before looking: what is committed from now on rings again
+    lifecycle->lookAgain();
+  };
+  if (!work->post(look)) {
+    looking_again = false;
+  }
+}
+
 /// On the reactor's thread.
 void EngineService::Parts::keepHouse() {
   reactor.runAfter(kHousekeeping, [this] {
@@ -313,6 +412,7 @@ Result<std::unique_ptr<EngineService>> EngineService::create(EngineOptions optio
   FLO_TRY(parts->wireVolumes());
   FLO_TRY(parts->wireLifecycle());
   FLO_TRY(parts->wireJobs());
+  FLO_TRY(parts->wireSharing());
   parts->wireMetrics();
   return std::unique_ptr<EngineService>(new EngineService(std::move(parts)));
 }
@@ -342,16 +442,21 @@ EngineService::~EngineService() {
 }
 
 Result<void> EngineService::start() {
-  FLO_TRY(parts_->lifecycle->recovery.run());
-  parts_->reactor.post([parts = parts_.get()] { parts->keepHouse(); });
+  FLO_TRY(parts_->reconcile());
+  parts_->reactor.post([parts = parts_.get()] {
+    parts->keepHouse();
+    if (parts->options.sharing) {
+      parts->lead();
+    }
+  });
   FLO_TRY_ASSIGN(parts_->subscription,
                  parts_->queue.serve({parts_->id}, [parts = parts_.get()](JobContextPtr context) {
-                   parts->jobs->run(parts->exporter
-                                        ? exportStreams(std::move(context), *parts->exporter)
-                                        : std::move(context));
+                   parts->deliver(std::move(context));
                  }));
   return {};
 }
+
+void EngineService::workerGone() { parts_->lookAfterAll(); }
 
 void EngineService::stop() {
   parts_->pull_context->stopping = true;

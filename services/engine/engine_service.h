@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,13 @@
 #include "common/stream/stream_exporter.h"
 
 namespace flotilla::engine {
+
+/// How a worker lives with others on one state folder.
+struct SharingOptions {
+  std::string worker_id;   // the name of its lock in <run>/workers
+  bool alone = false;      // no other worker lives: what is half made belongs to nobody
+  std::function<bool(const std::string& worker)> lives;  // does that other worker live?
+};
 
 struct EngineOptions {
   std::string root = "/var/lib/flotilla";
@@ -26,6 +34,7 @@ struct EngineOptions {
   std::string registry_proxy;         // where it listens, "" = unix://<run>/registry-proxy.sock
   std::size_t max_concurrent_downloads = 3;
   int max_download_attempts = 5;
+  std::optional<SharingOptions> sharing = {};  // absent: the only worker there can be
   std::size_t query_threads = 4;
   std::size_t work_threads = 32;
   /// For gateways on other hosts: every stream is handed out through this TLS port.
@@ -52,6 +61,8 @@ class EngineService {
   /// Reconciles with the host, then serves jobs. Blocks for as long as the first part takes; not on
   /// the reactor's thread.
   Result<void> start();
+  /// Another worker of this host died: looks after its containers. From any thread.
+  void workerGone();
   /// No more jobs are taken. Containers go on. Idempotent.
   void stop();
 

@@ -76,6 +76,8 @@ class ContainerRuntime {
   /// thread of the runtime's, must not block. Errors: Unavailable.
   virtual Result<void> watch(const std::string& id, std::function<void()> on_news,
                              std::function<void()> on_gone) = 0;
+  /// Whether a watch of this worker's is set.
+  [[nodiscard]] virtual bool watching(const std::string& id) = 0;
   /// The lines up to `seq` are stored. Never blocks.
   virtual void consumed(const std::string& id, std::uint64_t seq) = 0;
   /// After the shim left: kills what is left in the cgroup and removes it, the run directory and the

@@ -47,6 +47,16 @@ void Lifecycle::onExited(const std::string& id) {
   }
 }
 
+void Lifecycle::lookAgain() {
+  waiters.lookAgain();
+  for (const std::string& id : stopped.awaited()) {
+    const auto record = parts.catalog.find(id);
+    if (record && (!*record || !(*record)->state.running())) {
+      stopped.happened(id);
+    }
+  }
+}
+
 void Lifecycle::restart(const std::string& id, const Stopper::StopOptions& options, Stopper::Done done) {
   stopper.stop(id, options, [this, id, done = std::move(done)](const Result<void>& stopped_now) {
     if (!stopped_now && stopped_now.error().kind() != ErrorKind::NotModified) {

@@ -36,6 +36,11 @@ class Lifecycle {
     std::string shown;
   };
   void remove(const std::string& id, const RemoveOptions& options, Stopper::Done done);
+  /// Another worker committed: whoever waits here for what it may have done is told. On the work
+  /// pool.
+  void lookAgain();
+  /// Whether lookAgain() could find anything to tell.
+  [[nodiscard]] bool awaits() { return waiters.any() || !stopped.awaited().empty(); }
   Result<void> rename(const std::string& id, const std::string& name);
 
   LifecycleParts parts;

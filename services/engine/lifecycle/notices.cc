@@ -53,6 +53,17 @@ void Notices::happened(const std::string& key) {
   }
 }
 
+std::vector<std::string> Notices::awaited() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> keys;
+  for (const auto& [key, id] : by_key_) {
+    if (keys.empty() || keys.back() != key) {
+      keys.push_back(key);
+    }
+  }
+  return keys;
+}
+
 void Notices::fire(Id id, Outcome outcome) {
   Callback callback;
   {

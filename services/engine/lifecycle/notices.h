@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/event/reactor.h"
 #include "common/event/thread_pool.h"
@@ -31,6 +32,8 @@ class Notices {
   /// The callback will not run, unless it has been handed to the pool already.
   void cancel(Id id);
   void happened(const std::string& key);
+  /// Keys that somebody waits for, each once.
+  [[nodiscard]] std::vector<std::string> awaited();
 
  private:
   struct Entry {

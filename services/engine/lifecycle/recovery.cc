@@ -36,11 +36,13 @@ bool wantsRestart(const ContainerRecord& record) {
   return policy == "unless-stopped" || (policy == "on-failure" && record.state.exit_code != 0);
 }
 
-Result<void> makeEngineFolders(const Paths& paths) {
+Result<void> makeEngineFolders(const Paths& paths, Company company) {
   constexpr auto kPublic = fs::perms(0711);
   constexpr auto kPrivate = fs::perms(0700);
-  std::error_code ignored;
-  fs::remove_all(paths.tmp(), ignored);
+  if (company == Company::Alone) {
+    std::error_code ignored;
+    fs::remove_all(paths.tmp(), ignored);
+  }
   FLO_TRY(makeFolder(paths.root(), kPublic));
   FLO_TRY(makeFolder(paths.run(), kPublic));
   FLO_TRY(makeFolder(paths.containers(), fs::perms(0710)));
@@ -65,6 +67,48 @@ Result<void> Recovery::run() {
   removeOrphans();
   startByPolicy(before);
   return {};
+}
+
+void Recovery::takeOver() {
+  const auto before = parts_.catalog.list();
+  if (!before) {
+    log::error("cannot look after containers", {{"error", before.error().message()}});
+    return;
+  }
+  for (const auto& record : *before) {
+    const bool lives = record->state.running() || record->state.prepared;
+    if (!lives || parts_.runtime.watching(record->id)) {
+      continue;
+    }
+    if (const auto adopted = adopt(*record); !adopted) {
+      log::error("cannot adopt a container",
+                 {{"container", record->id}, {"error", adopted.error().message()}});
+    }
+  }
+  for (const std::string& id : parts_.runtime.known()) {
+    if (!parts_.runtime.alive(id)) {
+      remover_.bury(id);
+    }
+  }
+  for (const auto& record : *before) {
+    removeExited(*record);
+  }
+  startByPolicy(*before);
+}
+
+/// --rm of a container whose exit was stored by a worker that died before it could remove it.
+void Recovery::removeExited(const ContainerRecord& record) {
+  if (!record.spec->host.auto_remove || parts_.runtime.alive(record.id)) {
+    return;
+  }
+  const auto now = parts_.catalog.find(record.id);
+  if (now && *now && (*now)->state.status == ContainerStatus::Exited) {
+    const auto removed = remover_.remove(record.id, RemoveVolumes::Anonymous);
+    if (!removed && removed.error().kind() != ErrorKind::NotFound) {
+      log::warning("cannot remove a container after its exit",
+                   {{"container", record.id}, {"error", removed.error().message()}});
+    }
+  }
 }
 
 /// Reads what the shim wrote while nobody listened; a shim that is gone with its container running

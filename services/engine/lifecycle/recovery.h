@@ -11,8 +11,11 @@
 
 namespace flotilla::engine {
 
-/// Makes the folders of paths.h and empties tmp/. Before anything else.
-Result<void> makeEngineFolders(const Paths& paths);
+/// Whether other workers of this host live: what they are making is not swept away then.
+enum class Company { Alone, Others };
+
+/// Makes the folders of paths.h and, when alone, empties tmp/. Before anything else.
+Result<void> makeEngineFolders(const Paths& paths, Company company = Company::Alone);
 
 /// Start-up: makes the records agree with the world, whatever was going on when the last worker
 /// died (decisions.md 7). Runs before the first job.
@@ -25,11 +28,16 @@ class Recovery {
   /// Errors: Internal when state cannot be read or rules not made.
   Result<void> run();
 
+  /// While other workers go on: adopts the shims that this worker does not watch, settles what a
+  /// worker that died left, but touches nothing that may be in the making. May be called again.
+  void takeOver();
+
  private:
   Result<void> adopt(const ContainerRecord& record);
   Result<void> settle(const ContainerRecord& record);
   Result<void> reconcileNetworks();
   void removeOrphans();
+  void removeExited(const ContainerRecord& record);
   void startByPolicy(const std::vector<ContainerRecordPtr>& before);
 
   LifecycleParts& parts_;

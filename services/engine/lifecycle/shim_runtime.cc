@@ -143,8 +143,22 @@ Result<void> ShimRuntime::watch(const std::string& id, std::function<void()> on_
   auto watched = std::make_shared<Watched>();
   watched->on_news = std::move(on_news);
   watched->on_gone = std::move(on_gone);
+  {
+    const std::lock_guard lock(watched_mutex_);
+    watched_.insert(id);
+  }
   reactor_.post([this, id, watched] { openWatch(id, watched); });
   return {};
+}
+
+bool ShimRuntime::watching(const std::string& id) {
+  const std::lock_guard lock(watched_mutex_);
+  return watched_.contains(id);
+}
+
+void ShimRuntime::forget(const std::string& id) {
+  const std::lock_guard lock(watched_mutex_);
+  watched_.erase(id);
 }
 
 void ShimRuntime::openWatch(const std::string& id, const std::shared_ptr<Watched>& watched) {
@@ -154,12 +168,14 @@ void ShimRuntime::openWatch(const std::string& id, const std::shared_ptr<Watched
         const auto current = watches_.find(id);
         if (current != watches_.end() && current->second == watched) {
           watches_.erase(current);
+          forget(id);
         }
         watched->on_gone();
         // The watch that is calling may not be destroyed before it returns.
         reactor_.post([watched] { watched->watch.reset(); });
       });
   if (!opened) {
+    forget(id);
     watched->on_gone();
     return;
   }

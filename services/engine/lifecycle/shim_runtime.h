@@ -3,6 +3,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 
 #include "common/event/reactor.h"
 #include "engine/lifecycle/container_runtime.h"
@@ -40,6 +42,7 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
   Result<std::vector<JournalLine>> journal(const std::string& id, std::uint64_t after_seq) override;
   Result<void> watch(const std::string& id, std::function<void()> on_news,
                      std::function<void()> on_gone) override;
+  bool watching(const std::string& id) override;
   void consumed(const std::string& id, std::uint64_t seq) override;
   bool cleanUp(const std::string& id) override;
   std::vector<std::string> known() override;
@@ -59,12 +62,15 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
     return ShimClient(paths_.runContainer(id));
   }
   void openWatch(const std::string& id, const std::shared_ptr<Watched>& watched);
+  void forget(const std::string& id);
 
   const Paths& paths_;
   Reactor& reactor_;
   const Options options_;
   CgroupReadiness cgroups_;
   std::map<std::string, std::shared_ptr<Watched>> watches_;  // reactor's thread only
+  std::mutex watched_mutex_;
+  std::set<std::string> watched_;  // guarded by watched_mutex_; ids of watches_ and of those to come
 };
 
 }  // namespace flotilla::engine

@@ -82,6 +82,34 @@ void Waiters::fire(const std::vector<WaitAnswer>& answers) {
   }
 }
 
+void Waiters::lookAgain() {
+  std::vector<std::string> jobs;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [job, callback] : callbacks_) {
+      jobs.push_back(job);
+    }
+  }
+  std::vector<WaitAnswer> answers;
+  const auto read = parts_.database.read([&](Transaction& transaction) -> Result<void> {
+    for (const std::string& job : jobs) {
+      FLO_TRY_ASSIGN(const auto row, findWaiter(transaction, job));
+      if (row && row->answer) {
+        answers.push_back(*row->answer);
+      }
+    }
+    return {};
+  });
+  if (read) {
+    fire(answers);
+  }
+}
+
+bool Waiters::any() {
+  const std::lock_guard lock(mutex_);
+  return !callbacks_.empty();
+}
+
 void Waiters::expire() {
   const std::int64_t before = parts_.clock() - kKeptNs;
   parts_.database.writeAsync(

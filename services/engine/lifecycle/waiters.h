@@ -28,6 +28,9 @@ class Waiters {
   void cancel(const std::string& job);
   /// Runs the callbacks of waiters whose answers are committed.
   void fire(const std::vector<WaitAnswer>& answers);
+  /// Another worker may have answered: callbacks whose rows have an answer run.
+  void lookAgain();
+  [[nodiscard]] bool any();
   void expire();
 
  private:

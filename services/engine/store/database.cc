@@ -120,6 +120,8 @@ class SqliteDatabase final : public Database {
     return result;
   }
 
+  void onCommit(std::function<void()> fn) override { on_commit_ = std::move(fn); }
+
   std::uint64_t dataVersion() override {
     // data_version counts the commits of all *other* connections; this one never writes.
     const std::lock_guard lock(versions_mutex_);
@@ -194,6 +196,8 @@ class SqliteDatabase final : public Database {
       if (!whole) {
         // Nothing to do if this fails too: a failed COMMIT may have rolled back already.
         static_cast<void>(writer_->execute("ROLLBACK"));
+      } else if (on_commit_) {
+        on_commit_();
       }
     }
     for (std::size_t i = 0; i < group.size(); ++i) {
@@ -221,6 +225,7 @@ class SqliteDatabase final : public Database {
   }
 
   const std::string path_;
+  std::function<void()> on_commit_;
   std::unique_ptr<Connection> writer_;  // writer thread only
   Durability writer_durability_ = Durability::Relaxed;
 

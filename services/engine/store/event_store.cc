@@ -143,6 +143,16 @@ EventStore::SubscriptionId EventStore::subscribe(std::function<void()> on_news) 
   return id;
 }
 
+void EventStore::lookAgain() {
+  if (subscriber_count_.load() == 0) {
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, on_news] : subscribers_) {
+    on_news();
+  }
+}
+
 void EventStore::unsubscribe(SubscriptionId id) {
   const std::lock_guard lock(mutex_);
   subscribers_.erase(id);

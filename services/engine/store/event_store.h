@@ -35,6 +35,8 @@ class EventStore final : public EventLog {
   /// `on_news` runs on the database's writer thread after commits with events; it must not block.
   SubscriptionId subscribe(std::function<void()> on_news);
   /// After it returns the callback does not run any more.
+  /// Another process may have committed events: everybody who follows looks.
+  void lookAgain();
   void unsubscribe(SubscriptionId id);
 
  private:

@@ -25,6 +25,9 @@ namespace flotilla::engine {
 ///     crun/                        the runtime's --root
 ///     streams/                     0750: stream ports of workers
 ///     locks/<id>.lock              per-container transition locks
+///     workers/<worker>.lock        held by each worker as long as it lives
+///     leader.lock start.lock       held by the host's leader; by the worker that starts
+///     bell                         written and watched by all workers: somebody committed
 ///     containers/<id>/             0700: launch.json ctl.sock io.sock shim.lock binds/ exec-*.json
 class Paths {
  public:
@@ -50,6 +53,10 @@ class Paths {
   [[nodiscard]] std::string runtimeRoot() const { return run_ + "/crun"; }
   [[nodiscard]] std::string streams() const { return run_ + "/streams"; }
   [[nodiscard]] std::string locks() const { return run_ + "/locks"; }
+  [[nodiscard]] std::string workers() const { return run_ + "/workers"; }
+  [[nodiscard]] std::string leaderLock() const { return run_ + "/leader.lock"; }
+  [[nodiscard]] std::string startLock() const { return run_ + "/start.lock"; }
+  [[nodiscard]] std::string bell() const { return run_ + "/bell"; }
 
  private:
   std::string root_, run_;

@@ -194,6 +194,10 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     shims_[id].on_gone = std::move(on_gone);
     return {};
   }
+  bool watching(const std::string& id) override {
+    const std::lock_guard lock(mutex_);
+    return shims_[id].on_news != nullptr;
+  }
   void consumed(const std::string&, std::uint64_t) override {}
   bool cleanUp(const std::string& id) override {
     const std::lock_guard lock(mutex_);

@@ -1,0 +1,133 @@
+// flotilla-api-gateway: the Docker API in front of engines that are reached through a job queue.
+
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "api-gateway/cluster/queue_engine.h"
+#include "api-gateway/config/gateway_settings.h"
+#include "api-gateway/gateway_service.h"
+#include "common/config/daemon_config.h"
+#include "common/config/log_settings.h"
+#include "common/log/log.h"
+#include "common/process/pid_file.h"
+#include "common/process/signals.h"
+#include "common/process/systemd.h"
+#include "common/queue/queue_settings.h"
+
+namespace flotilla::gateway {
+namespace {
+
+constexpr const char* kConfigFile = "/etc/flotilla/gateway.json";
+
+struct ProgramOptions : GatewaySettings {
+  QueueSettings queue;
+  std::string engine;
+  config::LogSettings log;
+};
+
+/// Nothing to run when --help or --version was answered.
+Result<std::optional<ProgramOptions>> parseOptions(int argc, const char* const* argv) {
+  ProgramOptions options;
+  CLI::App app("The Docker Engine API in front of Flotilla's engines", "flotilla-api-gateway");
+  app.set_version_flag("-v,--version", "Flotilla version " FLO_VERSION);
+  config::useDaemonJson(app, kConfigFile);
+  declareGateway(app, options);
+  declareQueue(app, options.queue);
+  app.add_option("--engine", options.engine, "ID of the engine that does the jobs")
+      ->envname("FLOTILLA_ENGINE")
+      ->required();
+  config::declareLog(app, options.log);
+  FLO_TRY_ASSIGN(const auto outcome, config::parse(app, argc, argv, std::cout));
+  if (outcome == config::Outcome::Done) {
+    return std::optional<ProgramOptions>{};
+  }
+  FLO_TRY(finishGateway(options));
+  return std::optional<ProgramOptions>{std::move(options)};
+}
+
+class Program {
+ public:
+  explicit Program(const ProgramOptions& options) : options_(options) {}
+
+  Result<void> run() {
+    FLO_TRY_ASSIGN(auto queue_options, queueOptions(options_.queue));
+    queue_options.metrics = &metrics_;
+    std::optional<process::PidFile> pid_file;
+    if (!options_.pid_file.empty()) {
+      FLO_TRY_ASSIGN(auto written, process::PidFile::create(options_.pid_file));
+      pid_file.emplace(std::move(written));
+    }
+    FLO_TRY_ASSIGN(reactor_, Reactor::create());
+    RedisQueue queue(*reactor_, std::move(queue_options));
+    QueueEngine engine(queue, options_.engine);
+    FLO_TRY_ASSIGN(gateway_, GatewayService::create(gatewayOptions(options_), *reactor_, engine, metrics_));
+    FLO_TRY_ASSIGN(const auto signals, process::Signals::create(
+                                           *reactor_, {.terminate = [this] { terminate(); }, .reload = [] {}}));
+    FLO_TRY(gateway_->listen([this](const Error& error) {
+      failure_ = error;
+      terminate();
+    }));
+    // Engines and queue may be away: that is an answer (503), not a reason to wait (decisions.md 21).
+    gateway_->open();
+    process::notifyServiceManager("READY=1");
+    for (const std::string& host : options_.hosts) {
+      log::info("API listens", {{"host", host}});
+    }
+    reactor_->run();
+    gateway_.reset();
+    return failure_ ? Result<void>{*failure_} : Result<void>{};
+  }
+
+ private:
+  void terminate() {
+    log::info("shutting down", {{"deadline_s", std::to_string(options_.shutdown_timeout)}});
+    process::notifyServiceManager("STOPPING=1");
+    gateway_->stop([this] { reactor_->stop(); });
+  }
+
+  const ProgramOptions& options_;
+  Metrics metrics_;
+  std::unique_ptr<Reactor> reactor_;
+  std::unique_ptr<GatewayService> gateway_;
+  std::optional<Error> failure_;
+};
+
+/// Every connection is a descriptor, every connection that streams two.
+void raiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+Result<void> mainOf(int argc, const char* const* argv) {
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+  FLO_TRY_ASSIGN(const auto options, parseOptions(argc, argv));
+  if (!options) {
+    return {};
+  }
+  FLO_TRY(config::initLog(options->log));
+  raiseDescriptorLimit();
+  return Program(*options).run();
+}
+
+}  // namespace
+}  // namespace flotilla::gateway
+
+int main(int argc, char** argv) {
+  const auto done = flotilla::gateway::mainOf(argc, argv);
+  if (!done) {
+    std::cerr << "flotilla-api-gateway: " << done.error().message() << '\n';
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/error/result.h"
+#include "common/os/unique_fd.h"
+
+namespace flotilla::engine {
+
+/// One worker of a host is its leader: whoever holds flock on `<run>/leader.lock`. The kernel hands
+/// it over when the leader dies (decisions.md 19). Not thread-safe.
+class Leadership {
+ public:
+  explicit Leadership(std::string path) : path_(std::move(path)) {}
+
+  /// Whether this worker leads, from now on perhaps. Never blocks.
+  bool seek();
+  [[nodiscard]] bool held() const { return lock_.valid(); }
+
+ private:
+  const std::string path_;
+  UniqueFd lock_;
+};
+
+/// Serialises the starts of a host's workers: held while one opens the state and reconciles.
+/// Errors: Unavailable when another one does not finish within a minute.
+Result<UniqueFd> takeStartTurn(const std::string& path);
+
+}  // namespace flotilla::engine

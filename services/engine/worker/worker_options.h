@@ -1,0 +1,39 @@
+#pragma once
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/config/log_settings.h"
+#include "common/error/result.h"
+#include "common/queue/queue_settings.h"
+
+namespace flotilla::engine {
+
+/// The settings of `flotilla-engine`.
+struct WorkerOptions {
+  QueueSettings queue;
+  std::string engine_id;  // "" = the one in the data root, made when there is none
+  std::string data_root = "/var/lib/flotilla";
+  std::string exec_root = "/run/flotilla";
+  std::string name;
+  std::vector<std::string> labels;
+  std::string bridge = "flotilla0";
+  std::string table = "flotilla";
+  std::string bip;
+  std::string registry_proxy;  // "" = unix://<exec-root>/registry-proxy.sock
+  int workers = 1;
+  int drain_seconds = 10;
+  std::string metrics_address;  // "" = no port
+  // Streams for gateways on other hosts; "" = this host only.
+  std::string stream_listen, stream_advertise;
+  std::string tls_ca_cert, tls_cert, tls_key;
+  config::LogSettings log;
+  int slot = -1;  // of a supervised worker; set by the supervisor
+};
+
+/// Nothing to run when --help or --version was answered on `out`. Errors: InvalidArgument.
+Result<std::optional<WorkerOptions>> parseWorkerOptions(int argc, const char* const* argv, std::ostream& out);
+
+}  // namespace flotilla::engine
