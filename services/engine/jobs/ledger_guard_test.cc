@@ -15,7 +15,7 @@
 namespace flotilla::engine {
 namespace {
 
-using testing_support::RecordedContext;
+using flotilla::testing_support::RecordedContext;
 
 /// Two workers over one database, as two processes have it.
 class LedgerGuardTest : public ::testing::Test {

@@ -13,10 +13,10 @@
 namespace flotilla::engine {
 namespace {
 
-class ContainerStoreTest : public testing::Test {
+class ContainerStoreTest : public ::testing::Test {
  protected:
   ContainerStoreTest() {
-    std::string pattern = testing::TempDir() + "flotilla-store-XXXXXX";
+    std::string pattern = ::testing::TempDir() + "flotilla-store-XXXXXX";
     dir_ = ::mkdtemp(pattern.data());
     database_ = Database::open(dir_ + "/engine.db", coreMigrations()).value();
     catalog_ = std::make_unique<ContainerCatalog>(*database_);

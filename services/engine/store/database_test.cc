@@ -14,10 +14,10 @@ namespace {
 const std::vector<Migration> kSchema = {
     {"test", 1, "CREATE TABLE items(name TEXT PRIMARY KEY, value INTEGER NOT NULL)"}};
 
-class DatabaseTest : public testing::Test {
+class DatabaseTest : public ::testing::Test {
  protected:
   DatabaseTest() {
-    std::string pattern = testing::TempDir() + "flotilla-db-XXXXXX";
+    std::string pattern = ::testing::TempDir() + "flotilla-db-XXXXXX";
     dir_ = ::mkdtemp(pattern.data());
   }
   ~DatabaseTest() override {

@@ -10,10 +10,10 @@
 namespace flotilla::engine {
 namespace {
 
-class EventStoreTest : public testing::Test {
+class EventStoreTest : public ::testing::Test {
  protected:
   EventStoreTest() {
-    std::string pattern = testing::TempDir() + "flotilla-events-XXXXXX";
+    std::string pattern = ::testing::TempDir() + "flotilla-events-XXXXXX";
     dir_ = ::mkdtemp(pattern.data());
     database_ = Database::open(dir_ + "/engine.db", coreMigrations()).value();
     events_ = std::make_unique<EventStore>(*database_, [this] { return now_; });
