@@ -1,4 +1,5 @@
-// flotilla-api-gateway: the Docker API in front of engines that are reached through a job queue.
+// flotilla-api-gateway: the Docker API in front of engines that are reached through a job queue: one
+// engine, or all that discovery lists as one.
 
 #include <malloc.h>
 #include <sys/resource.h>
@@ -10,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "api-gateway/cluster/cluster_endpoint.h"
 #include "api-gateway/cluster/queue_engine.h"
 #include "api-gateway/config/gateway_settings.h"
 #include "api-gateway/gateway_service.h"
@@ -28,7 +30,9 @@ constexpr const char* kConfigFile = "/etc/flotilla/gateway.json";
 
 struct ProgramOptions : GatewaySettings {
   QueueSettings queue;
-  std::string engine;
+  std::string engine;       // the only one, "" with discovery
+  ClusterSettings cluster;
+  std::string exec_root = "/run/flotilla-gateway";
   config::LogSettings log;
 };
 
@@ -40,15 +44,21 @@ Result<std::optional<ProgramOptions>> parseOptions(int argc, const char* const* 
   config::useDaemonJson(app, kConfigFile);
   declareGateway(app, options);
   declareQueue(app, options.queue);
-  app.add_option("--engine", options.engine, "ID of the engine that does the jobs")
-      ->envname("FLOTILLA_ENGINE")
-      ->required();
+  app.add_option("--engine", options.engine, "ID of the engine that does the jobs; without --discovery")
+      ->envname("FLOTILLA_ENGINE");
+  declareCluster(app, options.cluster);
+  app.add_option("--exec-root", options.exec_root, "Folder of the sockets where the gateway merges streams")
+      ->envname("FLOTILLA_GATEWAY_RUN")
+      ->capture_default_str();
   config::declareLog(app, options.log);
   FLO_TRY_ASSIGN(const auto outcome, config::parse(app, argc, argv, std::cout));
   if (outcome == config::Outcome::Done) {
     return std::optional<ProgramOptions>{};
   }
   FLO_TRY(finishGateway(options));
+  if (options.engine.empty() == options.cluster.discovery.empty()) {
+    return Error{ErrorKind::InvalidArgument, "either --engine (one host) or --discovery (a cluster) is needed"};
+  }
   return std::optional<ProgramOptions>{std::move(options)};
 }
 
@@ -65,9 +75,16 @@ class Program {
       pid_file.emplace(std::move(written));
     }
     FLO_TRY_ASSIGN(reactor_, Reactor::create());
+    const RedisTarget redis = queue_options.target;
     RedisQueue queue(*reactor_, std::move(queue_options));
     QueueEngine engine(queue, options_.engine);
-    FLO_TRY_ASSIGN(gateway_, GatewayService::create(gatewayOptions(options_), *reactor_, engine, metrics_));
+    std::unique_ptr<ClusterEndpoint> cluster;
+    if (options_.engine.empty()) {
+      FLO_TRY_ASSIGN(cluster, ClusterEndpoint::create(options_.cluster, redis, options_.queue.cluster,
+                                                      options_.exec_root, *reactor_, queue));
+    }
+    EngineClient& client = cluster ? cluster->client() : engine;
+    FLO_TRY_ASSIGN(gateway_, GatewayService::create(gatewayOptions(options_), *reactor_, client, metrics_));
     FLO_TRY_ASSIGN(const auto signals, process::Signals::create(
                                            *reactor_, {.terminate = [this] { terminate(); }, .reload = [] {}}));
     FLO_TRY(gateway_->listen([this](const Error& error) {
@@ -75,10 +92,10 @@ class Program {
       terminate();
     }));
     // Engines and queue may be away: that is an answer (503), not a reason to wait (decisions.md 21).
-    gateway_->open();
-    process::notifyServiceManager("READY=1");
-    for (const std::string& host : options_.hosts) {
-      log::info("API listens", {{"host", host}});
+    if (cluster) {
+      cluster->start([this] { ready(); });
+    } else {
+      ready();
     }
     reactor_->run();
     gateway_.reset();
@@ -86,6 +103,14 @@ class Program {
   }
 
  private:
+  void ready() {
+    gateway_->open();
+    process::notifyServiceManager("READY=1");
+    for (const std::string& host : options_.hosts) {
+      log::info("API listens", {{"host", host}});
+    }
+  }
+
   void terminate() {
     log::info("shutting down", {{"deadline_s", std::to_string(options_.shutdown_timeout)}});
     process::notifyServiceManager("STOPPING=1");

@@ -51,6 +51,21 @@ Result<double> overcommit(const std::vector<std::string>& options) {
   return value;
 }
 
+/// Between hosts either both sides show certificates of the cluster, or nothing is said.
+Result<net::TlsContextPtr> clusterTls(const ClusterSettings& settings) {
+  if (settings.tls_ca_cert.empty() && settings.tls_cert.empty() && settings.tls_key.empty()) {
+    return net::TlsContextPtr{};
+  }
+  if (settings.tls_ca_cert.empty() || settings.tls_cert.empty() || settings.tls_key.empty()) {
+    return invalid("--cluster-tlscacert, --cluster-tlscert and --cluster-tlskey belong together");
+  }
+  return net::TlsContext::create({.role = net::TlsContext::Role::Client,
+                                  .cert_file = settings.tls_cert,
+                                  .key_file = settings.tls_key,
+                                  .ca_file = settings.tls_ca_cert,
+                                  .peer_check = net::TlsContext::PeerCheck::Required});
+}
+
 }  // namespace
 
 Result<milliseconds> parseGoDuration(std::string_view text) {
@@ -92,10 +107,16 @@ void declareCluster(CLI::App& app, ClusterSettings& settings) {
   app.add_option("--engine-failure-retry", settings.failure_retry, "Missed answers that make an engine unhealthy")
       ->capture_default_str();
   app.add_option("--cluster-opt", settings.cluster_options, "key=value: swarm.overcommit");
+  app.add_option("--cluster-tlscacert", settings.tls_ca_cert, "The cluster's certificate authority");
+  app.add_option("--cluster-tlscert", settings.tls_cert, "Certificate of this gateway in the cluster");
+  app.add_option("--cluster-tlskey", settings.tls_key, "Key of that certificate");
 }
 
 Result<CheckedClusterSettings> checkClusterSettings(const ClusterSettings& settings) {
   CheckedClusterSettings checked;
+  FLO_TRY_ASSIGN(checked.swarm.dial.tls, clusterTls(settings));
+  checked.discovery.token = {
+      .ca_file = settings.tls_ca_cert, .cert_file = settings.tls_cert, .key_file = settings.tls_key};
   const auto heartbeat = parseGoDuration(settings.heartbeat);
   if (!heartbeat) {
     return invalid("invalid --cluster-heartbeat: " + heartbeat.error().message());

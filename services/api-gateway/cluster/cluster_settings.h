@@ -19,17 +19,21 @@ struct ClusterSettings {
   std::string refresh_min = "30s", refresh_max = "60s";
   int failure_retry = 3;
   std::vector<std::string> cluster_options;  // "swarm.overcommit=0.05"
+  // Mutual TLS to the engines' streams and to the discovery service.
+  std::string tls_ca_cert, tls_cert, tls_key;
 };
 
 /// --discovery, --strategy, --cluster-heartbeat, --engine-refresh-min-interval,
-/// --engine-refresh-max-interval, --engine-failure-retry, --cluster-opt.
+/// --engine-refresh-max-interval, --engine-failure-retry, --cluster-opt, --cluster-tlscacert,
+/// --cluster-tlscert, --cluster-tlskey.
 void declareCluster(CLI::App& app, ClusterSettings& settings);
 
 struct CheckedClusterSettings {
   SwarmOptions swarm;
   DiscoveryOptions discovery;
 };
-/// In the order in which swarm classic checked them. Errors: InvalidArgument in its words.
+/// In the order in which swarm classic checked them. Errors: InvalidArgument in its words, or naming
+/// a TLS file.
 Result<CheckedClusterSettings> checkClusterSettings(const ClusterSettings& settings);
 
 /// "1h2m3.5s", "500ms": Go's durations. Errors: InvalidArgument `time: invalid duration "x"`.
