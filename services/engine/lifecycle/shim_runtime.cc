@@ -227,7 +227,9 @@ Result<StreamEndpoint> ShimRuntime::execStart(const std::string& id, ExecStart s
                                               const std::string& process_json) {
   start.process_file = paths_.runContainer(id) + "/exec-" + start.exec_id + ".json";
   FLO_TRY(writeInput(start.process_file, process_json));
-  return client(id).execStart(start);
+  auto started = client(id).execStart(start);
+  ::unlink(start.process_file.c_str());  // the shim has read it when it answers
+  return started;
 }
 
 Result<ExecState> ShimRuntime::execState(const std::string& id, const std::string& exec_id) {

@@ -76,6 +76,14 @@ class SqliteDatabase final : public Database {
   }
 
   Result<void> write(Durability durability, WriteFn fn) override {
+    if (takeWriter()) {
+      // Nobody else is writing: two changes of threads cost more than the commit.
+      Result<void> result;
+      runGroup({std::make_shared<WriteRequest>(
+          WriteRequest{durability, std::move(fn), [&result](Result<void> done) { result = std::move(done); }})});
+      giveWriter();
+      return result;
+    }
     struct Outcome {
       std::mutex mutex;
       std::condition_variable ready;
@@ -144,6 +152,19 @@ class SqliteDatabase final : public Database {
     return request;
   }
 
+  bool takeWriter() {
+    const std::lock_guard lock(mutex_);
+    return queue_.empty() && !std::exchange(writing_, true);
+  }
+
+  void giveWriter() {
+    const std::lock_guard lock(mutex_);
+    writing_ = false;
+    if (!queue_.empty()) {
+      wake_.notify_one();
+    }
+  }
+
   bool withdraw(const WriteRequestPtr& request) {
     const std::lock_guard lock(mutex_);
     return std::erase(queue_, request) > 0;
@@ -164,10 +185,11 @@ class SqliteDatabase final : public Database {
   void runWriter() {
     std::unique_lock lock(mutex_);
     while (true) {
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      wake_.wait(lock, [this] { return !writing_ && (stopping_ || !queue_.empty()); });
       if (queue_.empty()) {
         return;
       }
+      writing_ = true;
       std::vector<WriteRequestPtr> group;
       while (!queue_.empty() && group.size() < kMaxGroup) {
         group.push_back(std::move(queue_.front()));
@@ -176,6 +198,7 @@ class SqliteDatabase final : public Database {
       lock.unlock();
       runGroup(group);
       lock.lock();
+      writing_ = false;
     }
   }
 
@@ -226,12 +249,13 @@ class SqliteDatabase final : public Database {
 
   const std::string path_;
   std::function<void()> on_commit_;
-  std::unique_ptr<Connection> writer_;  // writer thread only
+  std::unique_ptr<Connection> writer_;  // of the thread that set writing_
   Durability writer_durability_ = Durability::Relaxed;
 
-  std::mutex mutex_;  // guards queue_, stopping_
+  std::mutex mutex_;  // guards writing_, queue_, stopping_
   std::condition_variable wake_;
   std::deque<WriteRequestPtr> queue_;
+  bool writing_ = false;
   bool stopping_ = false;
 
   std::mutex readers_mutex_;  // guards readers_

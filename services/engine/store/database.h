@@ -66,9 +66,10 @@ struct Migration {
   std::string_view sql;     // one or several statements
 };
 
-/// The engine's SQLite file (WAL; decisions.md 20). Thread-safe. All writes of a process go through
-/// one thread that groups what waits into one BEGIN IMMEDIATE ... COMMIT; each function runs in a
-/// savepoint of its own, so one failure does not undo its neighbours.
+/// The engine's SQLite file (WAL; decisions.md 20). Thread-safe. One thread of a process writes at a
+/// time: the caller's own when nobody else does, else one that groups what waits into one
+/// BEGIN IMMEDIATE ... COMMIT. Each function runs in a savepoint of its own, so one failure does not
+/// undo its neighbours.
 class Database {
  public:
   using WriteFn = std::function<Result<void>(Transaction&)>;
@@ -79,7 +80,8 @@ class Database {
                                                 const std::vector<Migration>& migrations);
   virtual ~Database() = default;
 
-  /// Blocks until committed (deadline 30 s, then Unavailable naming the file). `fn` must do no I/O.
+  /// Blocks until committed (deadline 30 s, then Unavailable naming the file). `fn` must do no I/O
+  /// and may not write().
   virtual Result<void> write(Durability durability, WriteFn fn) = 0;
   /// As write, but `done` runs on the writer's thread after the commit.
   virtual void writeAsync(Durability durability, WriteFn fn, std::function<void(Result<void>)> done) = 0;

@@ -157,6 +157,28 @@ TEST_F(DatabaseTest, RefusesASchemaFromTheFuture) {
   EXPECT_NE(older.error().message().find("test/2"), std::string::npos);
 }
 
+TEST_F(DatabaseTest, AWriteThatIsAloneRunsOnItsOwnThreadAndOthersWaitForIt) {
+  auto database = open();
+  std::thread::id ran_on;
+  std::thread other;
+  std::atomic<bool> other_ran = false;
+  ASSERT_TRUE(database->write(Durability::Relaxed, [&](Transaction& t) -> Result<void> {
+    ran_on = std::this_thread::get_id();
+    other = std::thread([&] {
+      EXPECT_TRUE(database->write(Durability::Relaxed, [&](Transaction& mine) {
+        other_ran = true;
+        return put(mine, "b", 2);
+      }));
+    });
+    FLO_TRY(put(t, "a", 1));
+    EXPECT_FALSE(other_ran);
+    return {};
+  }));
+  EXPECT_EQ(ran_on, std::this_thread::get_id());
+  other.join();
+  EXPECT_EQ(count(*database), 2);
+}
+
 TEST_F(DatabaseTest, AsyncWriteReportsAfterTheCommit) {
   auto database = open();
   std::atomic<std::int64_t> seen = -1;
