@@ -3,12 +3,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <map>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "common/event/thread_pool.h"
@@ -49,6 +51,7 @@ constexpr std::chrono::seconds kHousekeeping{60};
 constexpr std::chrono::milliseconds kSeekLeadership{200};
 constexpr std::chrono::seconds kLookAfter{5};
 constexpr std::size_t kBulkThreads = 4;
+constexpr std::size_t kStartsPerProcessor = 4;  // the kernel waits in each of them
 constexpr std::size_t kPullThreads = 16;
 
 std::string programDirectory() {
@@ -133,6 +136,7 @@ struct EngineService::Parts {
   std::unique_ptr<ContainerCatalog> catalog;
   std::unique_ptr<JobLedger> ledger;
   std::unique_ptr<TransitionLocks> locks;
+  StartGate gate{kStartsPerProcessor * std::max(1U, std::thread::hardware_concurrency())};
   std::unique_ptr<LocalImageStore> images;
   std::unique_ptr<RegistrySource> registry;
   std::unique_ptr<DownloadSlots> download_slots;
@@ -256,8 +260,8 @@ Result<void> EngineService::Parts::wireLifecycle() {
   bulk = std::make_unique<ThreadPool>(ThreadPool::Options{"bulk", kBulkThreads});
   pulls = std::make_unique<ThreadPool>(ThreadPool::Options{"pull", kPullThreads});
   lifecycle = std::make_unique<Lifecycle>(
-      LifecycleParts{paths, *database, *events, *catalog, *ledger, *locks, *runtime, *runtime, *images,
-                     *networks, *volumes, reactor, *work, systemNow, std::move(facts), LocalImageStore::requireImage});
+      LifecycleParts{paths, *database, *events, *catalog, *ledger, *locks, gate, *runtime, *runtime,
+                     *images, *networks, *volumes, reactor, *work, systemNow, std::move(facts), LocalImageStore::requireImage});
   return {};
 }
 

@@ -17,6 +17,7 @@ Result<std::optional<StreamEndpoint>> Attacher::attach(const ContainerRecordPtr&
                                           " is restarting, wait until the container is running"};
   }
   if (!record->state.running()) {
+    const auto turn = parts_.gate.take();
     FLO_TRY_ASSIGN(auto lock, parts_.locks.take(id, "attach"));
     FLO_TRY_ASSIGN(const auto current, parts_.catalog.find(id));
     if (!current) {

@@ -8,6 +8,7 @@
 #include "common/model/container_validate.h"
 #include "engine/images/image_store.h"
 #include "engine/lifecycle/container_runtime.h"
+#include "engine/lifecycle/start_gate.h"
 #include "engine/lifecycle/transition_locks.h"
 #include "engine/network/network_manager.h"
 #include "engine/store/container_catalog.h"
@@ -36,6 +37,7 @@ struct LifecycleParts {
   ContainerCatalog& catalog;
   JobLedger& ledger;
   TransitionLocks& locks;
+  StartGate& gate;
   ContainerRuntime& runtime;
   ContainerSessions& sessions;
   ImageSource& images;

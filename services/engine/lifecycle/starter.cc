@@ -12,6 +12,7 @@ constexpr int kStartFailed = 128;
 
 Result<void> Starter::start(const std::string& id, Reason reason) {
   parts_.runtime.expectStart();
+  const auto turn = parts_.gate.take();
   FLO_TRY_ASSIGN(auto lock, parts_.locks.take(id, "start"));
   FLO_TRY(consumer_.consume(id));
   FLO_TRY_ASSIGN(const auto record, parts_.catalog.find(id));

@@ -87,7 +87,7 @@ class Database {
   virtual void writeAsync(Durability durability, WriteFn fn, std::function<void(Result<void>)> done) = 0;
   /// Runs `fn` over a consistent snapshot on the calling thread.
   virtual Result<void> read(const std::function<Result<void>(Transaction&)>& fn) = 0;
-  /// Runs `fn` on the writer's thread after every commit, before its callers know of it. Before the
+  /// Runs `fn` on the thread that wrote, after every commit, before its callers know of it. Before the
   /// first write only.
   virtual void onCommit(std::function<void()> fn) = 0;
   /// Changes whenever any connection of any process committed; cheap (microseconds). To validate a

@@ -45,7 +45,7 @@ class LifecycleTest : public testing::Test {
     facts.host.cpus = 1;
     facts.boot = boot_id_;
     lifecycle_ = std::make_unique<Lifecycle>(
-        LifecycleParts{*paths_, *database_, *events_, *catalog_, *ledger_, *locks_, runtime_, runtime_,
+        LifecycleParts{*paths_, *database_, *events_, *catalog_, *ledger_, *locks_, gate_, runtime_, runtime_,
                        images_, networks_, volumes_, *reactor_, *work_, [this] { return ++now_; }, facts, {}});
   }
 
@@ -132,6 +132,7 @@ class LifecycleTest : public testing::Test {
   std::unique_ptr<ContainerCatalog> catalog_;
   std::unique_ptr<JobLedger> ledger_;
   std::unique_ptr<TransitionLocks> locks_;
+  StartGate gate_{8};
   std::unique_ptr<ThreadPool> work_;
   std::unique_ptr<Lifecycle> lifecycle_;
 };
