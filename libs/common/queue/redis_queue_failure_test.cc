@@ -322,6 +322,18 @@ TEST_F(RedisQueueFailure, ForgedJobsAreRefusedAndGo) {
   EXPECT_TRUE(get(real));
 }
 
+TEST_F(RedisQueueFailure, AJobThatIsRefusedIsAnsweredAtItsEnd) {
+  auto other = options();
+  other.key = ClusterKey::fromBytes("another key, that of another cluster");
+  Worker& worker = serve(other);
+  auto result = submit("1", milliseconds(300));
+  const auto answer = get(result);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind(), ErrorKind::Unavailable);
+  EXPECT_NE(answer.error().message().find("refused"), std::string::npos) << answer.error().message();
+  EXPECT_EQ(worker.count(), 0U);
+}
+
 TEST_F(RedisQueueFailure, ForgedRepliesAreRefused) {
   Worker& worker = serve();
   auto result = submit("1");

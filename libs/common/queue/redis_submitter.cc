@@ -410,8 +410,26 @@ void RedisSubmitter::withdraw(const std::string& job_id, const Error& error) {
 
 void RedisSubmitter::withdrawn(const std::string& job_id, const Result<RedisReply>& removed, const Error& error) {
   if (removed && removed->integer == 1) {
-    finish(job_id, error);
-  }  // else it is done and its reply is on the way, or the next reconnect looks after it
+    return finish(job_id, error);
+  }
+  // It is done and its reply is on the way; or a worker refused it, and nobody will ever answer.
+  const Outstanding* job = find(job_id);
+  if (removed && job != nullptr) {
+    reactor_.runAfter(options_.patience, [weak = weak_from_this(), job_id, entry = job->entry] {
+      if (const auto self = weak.lock()) {
+        self->awaitReply(job_id, entry);
+      }
+    });
+  }
+}
+
+void RedisSubmitter::awaitReply(const std::string& job_id, const std::string& entry) {
+  const Outstanding* job = find(job_id);
+  const bool connected = commands_->ready() && replies_->ready();  // else the reconnect looks after it
+  if (job != nullptr && connected && job->place == Place::Queued && job->entry == entry && !job->established) {
+    abandon(job_id, Error{ErrorKind::Unavailable, "the job left the queue without an answer: a worker of engine " +
+                                                      job->engine_id + " refused it (is its cluster key another?)"});
+  }
 }
 
 void RedisSubmitter::checkEntry(const std::string& job_id) {

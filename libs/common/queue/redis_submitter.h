@@ -75,6 +75,8 @@ class RedisSubmitter : public std::enable_shared_from_this<RedisSubmitter> {
   /// Takes the job's entry back if no worker has it, and answers `error` then.
   void withdraw(const std::string& job_id, const Error& error);
   void withdrawn(const std::string& job_id, const Result<RedisReply>& removed, const Error& error);
+  /// The entry went without a reply that has come yet.
+  void awaitReply(const std::string& job_id, const std::string& entry);
   /// Sends the job again if its entry is gone.
   void checkEntry(const std::string& job_id);
 

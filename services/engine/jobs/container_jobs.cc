@@ -1,6 +1,7 @@
 #include "engine/jobs/container_jobs.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "common/json/json.h"
@@ -8,6 +9,7 @@
 #include "common/model/container_validate.h"
 #include "engine/jobs/handler_tools.h"
 #include "engine/jobs/json_writer.h"
+#include "engine/jobs/ledger_guard.h"
 
 namespace flotilla::engine {
 namespace {
@@ -22,9 +24,18 @@ JobResult create(Parts& parts, const Job& job) {
   return JobOutput{std::move(answer), {}};
 }
 
+Result<std::optional<unsigned>> firstFoundRun(const Job& job) {
+  if (!job.env.has(kFirstFoundRun)) {
+    return std::optional<unsigned>();
+  }
+  FLO_TRY_ASSIGN(const auto run, job.env.getInt(kFirstFoundRun, 0));
+  return std::optional(static_cast<unsigned>(run));
+}
+
 JobResult start(Parts& parts, const Job& job) {
   FLO_TRY_ASSIGN(const auto record, namedContainer(parts.lifecycle, job));
-  return emptyResult(parts.lifecycle.starter.start(record->id));
+  FLO_TRY_ASSIGN(const auto first_found, firstFoundRun(job));
+  return emptyResult(parts.lifecycle.starter.start(record->id, {.first_found = first_found}));
 }
 
 Result<Stopper::StopOptions> stopOptions(const Job& job) {
@@ -52,11 +63,12 @@ void stop(Parts& parts, const JobContextPtr& context) {
 void restart(Parts& parts, const JobContextPtr& context) {
   const auto record = namedContainer(parts.lifecycle, context->job());
   const auto options = stopOptions(context->job());
-  if (!record || !options) {
-    context->complete(record ? options.error() : record.error());
+  const auto first_found = firstFoundRun(context->job());
+  if (!record || !options || !first_found) {
+    context->complete(!record ? record.error() : !options ? options.error() : first_found.error());
     return;
   }
-  parts.lifecycle.restart((*record)->id, *options,
+  parts.lifecycle.restart((*record)->id, *options, *first_found,
                           [context](const Result<void>& done) { context->complete(emptyResult(done)); });
 }
 

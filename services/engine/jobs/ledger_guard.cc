@@ -35,8 +35,9 @@ struct Facts {
 /// Is `error` only the trace of an attempt that did its work and died before it could say so?
 using DoneBefore = bool (*)(const Error& error, const Facts& before, const Job& job, const ContainerRecord* now);
 
-bool startDone(const Error& error, const Facts& before, const Job&, const ContainerRecord*) {
-  return error.kind() == ErrorKind::NotModified && !before.ran();
+bool startDone(const Error& error, const Facts& before, const Job&, const ContainerRecord* now) {
+  const bool removed = error.kind() == ErrorKind::NotFound && !before.id.empty() && now == nullptr;  // --rm
+  return removed || (error.kind() == ErrorKind::NotModified && !before.ran());
 }
 bool stopDone(const Error& error, const Facts& before, const Job&, const ContainerRecord*) {
   return error.kind() == ErrorKind::NotModified && before.ran();
@@ -121,6 +122,7 @@ Job shown(Job job, const JobLedger::Claimed& claimed) {
   const Facts before = Facts::parse(claimed.before);
   if (claimed.again && namesContainer(job.name) && !before.id.empty() && !job.args.empty()) {
     job.args.front() = before.id;
+    job.env.setInt(kFirstFoundRun, before.run);
   }
   return job;
 }
@@ -214,13 +216,6 @@ void LedgerGuard::claimed(const JobContextPtr& context, const Run& run, const Jo
     const auto made = parts_.catalog.find(id);
     if (made && *made) {
       return settle(context, claimed, JobOutput{json::dump({{"Id", id}, {"Warnings", json::Json::array()}}), {}});
-    }
-  }
-  const Facts before = Facts::parse(claimed.before);
-  if (claimed.again && job.name == "container_restart" && !before.id.empty()) {
-    const auto now = parts_.catalog.find(before.id);
-    if (now && *now && (*now)->state.running() && (*now)->state.run > before.run) {
-      return settle(context, claimed, JobOutput{});  // restarted already
     }
   }
   run(std::make_shared<Context>(shared_from_this(), context, claimed));

@@ -11,6 +11,10 @@
 
 namespace flotilla::engine {
 
+/// Environment of container_start and container_restart as LedgerGuard hands them on after an attempt
+/// that did not finish: the container's run number when the first one began. No query has it.
+inline constexpr const char* kFirstFoundRun = "first_found_run";
+
 /// Lets a job that changes something take effect once, however often it is delivered and to how many
 /// workers (decisions.md 5): one mechanism around all handlers.
 ///

@@ -181,6 +181,31 @@ TEST_F(LedgerGuardTest, WhatTheFirstAttemptDidIsSuccess) {
   }
 }
 
+TEST_F(LedgerGuardTest, AStartIsTakenOverWithTheRunThatTheFirstAttemptFound) {
+  Worker first(*this, "w1");
+  Worker second(*this, "w2");
+  addContainer(first, "c1", "web", ContainerStatus::Exited);
+  JobContextPtr held;
+  first.guard->admit(job("container_start", {"web"}), [&held](const JobContextPtr& taken) { held = taken; });
+  ASSERT_TRUE(until([&held] { return held != nullptr; }));
+  EXPECT_FALSE(held->job().env.has(kFirstFoundRun));
+  ASSERT_TRUE(first.database->write(Durability::Relaxed, [](Transaction& transaction) {
+    return changeState(transaction, "c1", [](ContainerState& state) -> Result<void> {
+      state.run = 7;
+      return {};
+    });
+  }));
+  living_.erase("w1");
+  std::string found;
+  const auto replay = job("container_start", {"web"});
+  second.guard->admit(replay, [&found](const JobContextPtr& again) {
+    found = again->job().env.get(kFirstFoundRun);
+    again->complete(JobOutput{});
+  });
+  ASSERT_TRUE(until([&] { return replay->completed(); }));
+  EXPECT_EQ(found, "0");
+}
+
 TEST_F(LedgerGuardTest, ARefusalOfAFirstAttemptStaysOne) {
   Worker worker(*this, "w1");
   addContainer(worker, "c1", "web", ContainerStatus::Running);

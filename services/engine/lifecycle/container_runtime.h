@@ -54,8 +54,9 @@ class ContainerRuntime {
   /// Starts a shim that waits for go().
   virtual Result<void> launch(LaunchRequest request) = 0;
   [[nodiscard]] virtual bool alive(const std::string& id) = 0;
-  /// Starts the process. The journal has the outcome before this returns.
-  virtual Result<void> go(const std::string& id) = 0;
+  /// Starts the process, as run number `run`. The journal has the outcome before this returns. The
+  /// same run may be asked for again while it starts or runs.
+  virtual Result<void> go(const std::string& id, unsigned run) = 0;
   /// A shim that has not been told to go leaves. A missing one is fine.
   virtual void end(const std::string& id) = 0;
 

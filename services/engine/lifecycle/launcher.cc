@@ -91,6 +91,9 @@ Result<void> Launcher::prepare(const ContainerRecord& record) {
   // number of the next line.
   FLO_TRY(consumer_.consume(record.id));
   FLO_TRY_ASSIGN(const auto current, parts_.catalog.get(record.id));
+  if (current->state.run != record.state.run) {
+    return Error{ErrorKind::Conflict, "container " + record.id + " was started meanwhile"};
+  }
   return launch(*current, std::move(shim_lock));
 }
 

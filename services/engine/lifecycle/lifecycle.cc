@@ -57,7 +57,15 @@ void Lifecycle::lookAgain() {
   }
 }
 
-void Lifecycle::restart(const std::string& id, const Stopper::StopOptions& options, Stopper::Done done) {
+void Lifecycle::restart(const std::string& id, const Stopper::StopOptions& options,
+                        std::optional<unsigned> first_found, Stopper::Done done) {
+  if (first_found) {
+    const auto consumed = consumer.consume(id);
+    if (!consumed || starter.ranSince(id, *first_found)) {
+      done(consumed);  // restarted by an attempt that could not say so
+      return;
+    }
+  }
   stopper.stop(id, options, [this, id, done = std::move(done)](const Result<void>& stopped_now) {
     if (!stopped_now && stopped_now.error().kind() != ErrorKind::NotModified) {
       done(stopped_now);

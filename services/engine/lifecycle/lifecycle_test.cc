@@ -31,10 +31,28 @@ TEST_F(LifecycleTest, NoDieBeforeStartHoweverShortTheRun) {
   // Exits before anybody looks at the journal.
   ASSERT_TRUE(lifecycle_->launcher.prepare(*catalog_->find(id).value()));
   runtime_.dropWatches();
-  ASSERT_TRUE(runtime_.go(id));
+  ASSERT_TRUE(runtime_.go(id, 1));
   runtime_.exit(id, 0);
   ASSERT_TRUE(lifecycle_->consumer.consume(id));
   EXPECT_EQ(actions(), (Actions{"create", "connect", "start", "disconnect", "die"}));
+}
+
+TEST_F(LifecycleTest, AStartThatADeadWorkerMadeIsNotMadeAgain) {
+  const std::string id = create("once");
+  ASSERT_TRUE(lifecycle_->launcher.prepare(*catalog_->find(id).value()));
+  runtime_.dropWatches();  // as its worker's, which sent *go* and died
+  ASSERT_TRUE(runtime_.go(id, 1));
+  runtime_.exit(id, 4);
+  ASSERT_TRUE(lifecycle_->starter.start(id, {.first_found = 0}));
+  EXPECT_EQ(runtime_.launches(id), 1);
+  EXPECT_EQ(state(id).run, 1U);
+  EXPECT_EQ(state(id).exit_code, 4);
+  bool restarted = false;
+  lifecycle_->restart(id, {}, 0, [&restarted](const Result<void>& done) { restarted = done.has_value(); });
+  EXPECT_TRUE(restarted);
+  EXPECT_EQ(runtime_.launches(id), 1);
+  ASSERT_TRUE(lifecycle_->starter.start(id, {.first_found = 1})) << "but this one is another";
+  EXPECT_EQ(runtime_.launches(id), 2);
 }
 
 TEST_F(LifecycleTest, WhatAShimWritesBeforeItLeavesKeepsItsNumber) {

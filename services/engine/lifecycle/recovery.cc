@@ -185,7 +185,7 @@ void Recovery::startByPolicy(const std::vector<ContainerRecordPtr>& before) {
       continue;
     }
     const auto start = [this, id = was->id] {
-      if (const auto started = starter_.start(id, Starter::Reason::Policy); !started) {
+      if (const auto started = starter_.start(id, {.reason = Starter::Reason::Policy}); !started) {
         log::warning("restart policy: the container did not start",
                      {{"container", id}, {"error", started.error().message()}});
       }

@@ -103,8 +103,8 @@ Result<void> ShimRuntime::launch(LaunchRequest request) {
 
 bool ShimRuntime::alive(const std::string& id) { return client(id).alive(); }
 
-Result<void> ShimRuntime::go(const std::string& id) {
-  FLO_TRY(client(id).go(kGoTimeout));
+Result<void> ShimRuntime::go(const std::string& id, unsigned run) {
+  FLO_TRY(client(id).go(kGoTimeout, run));
   return {};
 }
 

@@ -30,7 +30,7 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
   Result<UniqueFd> reserve(const std::string& id) override;
   Result<void> launch(LaunchRequest request) override;
   bool alive(const std::string& id) override;
-  Result<void> go(const std::string& id) override;
+  Result<void> go(const std::string& id, unsigned run) override;
   void end(const std::string& id) override;
   Result<void> stopping(const std::string& id) override;
   Result<void> setRestartPolicy(const std::string& id, const shim::RestartPolicy& policy) override;

@@ -10,7 +10,7 @@ constexpr int kStartFailed = 128;
 
 }  // namespace
 
-Result<void> Starter::start(const std::string& id, Reason reason) {
+Result<void> Starter::start(const std::string& id, Attempt attempt) {
   parts_.runtime.expectStart();
   const auto turn = parts_.gate.take();
   FLO_TRY_ASSIGN(auto lock, parts_.locks.take(id, "start"));
@@ -19,8 +19,11 @@ Result<void> Starter::start(const std::string& id, Reason reason) {
   if (!record) {
     return Error{ErrorKind::NotFound, "No such container: " + id};
   }
+  if (attempt.first_found && ranSince(id, *attempt.first_found)) {
+    return {};
+  }
   FLO_TRY(check(*record));
-  if (record->state.manually_stopped && reason == Reason::User) {
+  if (record->state.manually_stopped && attempt.reason == Reason::User) {
     FLO_TRY(parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) {
       return changeState(transaction, id, [](ContainerState& state) -> Result<void> {
         state.manually_stopped = false;
@@ -37,6 +40,11 @@ Result<void> Starter::start(const std::string& id, Reason reason) {
     }
   }
   return started;
+}
+
+bool Starter::ranSince(const std::string& id, unsigned run) const {
+  const auto now = parts_.catalog.find(id);
+  return now && *now && (*now)->state.run > run && ((*now)->state.running() || (*now)->state.error.empty());
 }
 
 Result<void> Starter::check(const ContainerRecord& record) const {
@@ -56,10 +64,16 @@ Result<void> Starter::check(const ContainerRecord& record) const {
 }
 
 Result<void> Starter::run(const ContainerRecord& record) {
-  FLO_TRY(launcher_.prepare(record));
-  auto gone = parts_.runtime.go(record.id);
+  const unsigned before = record.state.run;
+  if (const auto prepared = launcher_.prepare(record); !prepared) {
+    return ranSince(record.id, before) ? Result<void>{} : prepared;
+  }
+  auto gone = parts_.runtime.go(record.id, before + 1);
   // The journal has the start, or the failure with its exit code, whatever go() said.
   auto consumed = consumer_.consume(record.id);
+  if (!gone && ranSince(record.id, before)) {
+    return {};  // by the word of a worker that died over it
+  }
   if (!gone) {
     launcher_.undo(record.id);
     return gone;

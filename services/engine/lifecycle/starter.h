@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "engine/lifecycle/journal_consumer.h"
@@ -18,13 +19,24 @@ class Starter {
 
   enum class Reason { User, Policy };
 
+  struct Attempt {
+    Reason reason = Reason::User;
+    /// Not the first attempt: the container's run number when the first one began. A later run means
+    /// that it did its work, even when that run is over.
+    std::optional<unsigned> first_found = {};
+  };
+
   /// Removes a --rm container that did not start; without locks held.
   void setOnFailed(std::function<void(const std::string& id)> on_failed) { on_failed_ = std::move(on_failed); }
 
   /// When it returns the `start` event is committed, and perhaps `die` too. Errors: NotFound;
   /// NotModified when it runs; Conflict when paused or being removed; what keeps the process from
   /// starting in dockerd's words, recorded with the container and everything undone.
-  Result<void> start(const std::string& id, Reason reason = Reason::User);
+  Result<void> start(const std::string& id, Attempt attempt);
+  Result<void> start(const std::string& id) { return start(id, Attempt{}); }
+
+  /// As far as the journal has been consumed: has a run begun after `run` that was no failed start?
+  [[nodiscard]] bool ranSince(const std::string& id, unsigned run) const;
 
  private:
   Result<void> check(const ContainerRecord& record) const;

@@ -59,8 +59,8 @@ bool ShimClient::alive() const {
   return ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
-Result<int> ShimClient::go(milliseconds timeout) {
-  FLO_TRY_ASSIGN(const json reply, callShim(run_dir_, {{"op", "go"}}, timeout));
+Result<int> ShimClient::go(milliseconds timeout, unsigned run) {
+  FLO_TRY_ASSIGN(const json reply, callShim(run_dir_, {{"op", "go"}, {"run", run}}, timeout));
   return reply.value("pid", 0);
 }
 

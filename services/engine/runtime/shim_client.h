@@ -61,7 +61,9 @@ class ShimClient {
   /// True while a live shim holds <run_dir>/shim.lock.
   [[nodiscard]] bool alive() const;
 
-  Result<int> go(std::chrono::milliseconds timeout);  // pid of init
+  /// The pid of init. With the number of the run that is meant it may be asked again, by another
+  /// process too: one that is under way is waited for.
+  Result<int> go(std::chrono::milliseconds timeout, unsigned run = 0);
   Result<StreamEndpoint> attach(const AttachOptions& options);
   Result<StreamEndpoint> execStart(
       const ExecStart& options);  // endpoint with "" ticket when detached

@@ -22,6 +22,7 @@ class JournalWriter {
   void append(const char* what, nlohmann::json fields = nlohmann::json::object(), Tell tell = Tell::Now);
 
   void nextRun() { ++run_; }
+  [[nodiscard]] unsigned run() const { return run_; }
   /// Number of the newest line; first_seq - 1 before any.
   [[nodiscard]] std::uint64_t lastSeq() const { return next_seq_ - 1; }
   /// The engine stored everything up to `seq`: an overgrown journal is emptied when that is all.

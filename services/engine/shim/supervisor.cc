@@ -104,13 +104,24 @@ std::shared_ptr<ProcessIo> Supervisor::makeIo() {
   return std::make_shared<ProcessIo>(loop_, log_.get(), options);
 }
 
-void Supervisor::go(const Answer& answer) {
+void Supervisor::go(const json& request, const Answer& answer) {
+  // Whoever takes over from a worker that died asks for the same run again.
+  const auto run = request.find("run");
+  const bool same = run != request.end() && run->is_number_unsigned() && run->get<unsigned>() == journal_.run();
+  if (same && state_ == State::Starting) {
+    go_answers_.push_back(answer);
+    return;
+  }
+  if (same && state_ == State::Running) {
+    answer({{"ok", true}, {"pid", pid_}});
+    return;
+  }
   if (state_ != State::Created) {
     answer(errorAnswer(Error{ErrorKind::Conflict,
                              "container " + spec_.container_id + " has been started already"}));
     return;
   }
-  go_answer_ = answer;
+  go_answers_.push_back(answer);
   startProcess();
 }
 
@@ -178,10 +189,14 @@ void Supervisor::runtimeEnded(int status) {
                             {"restarts", restart_.restarts()}});
   children_.expect(pid_, [this](int how) { processExited(how); });
   children_.runtimeEnded();
-  if (const auto answer = std::exchange(go_answer_, nullptr)) {
-    answer({{"ok", true}, {"pid", pid_}});
-  }
+  answerGo({{"ok", true}, {"pid", pid_}});
   trimSoon();
+}
+
+void Supervisor::answerGo(const json& reply) {
+  for (const Answer& answer : std::exchange(go_answers_, {})) {
+    answer(reply);
+  }
 }
 
 /// A shim sleeps for most of its container's life: what starting took is given back.
@@ -208,9 +223,7 @@ void Supervisor::startFailed(StartFailure failure) {
   journal_.append("start_failed", {{"error", failure.error.message()},
                                    {"kind", kindName(failure.error.kind())},
                                    {"code", failure.code}});
-  if (const auto answer = std::exchange(go_answer_, nullptr)) {
-    answer(errorAnswer(failure.error, failure.code));
-  }
+  answerGo(errorAnswer(failure.error, failure.code));
   console_.reset();
   io_->closeChildEnds();
   cgroup_.killAll();

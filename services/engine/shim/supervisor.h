@@ -37,7 +37,8 @@ class Supervisor {
   void handle(const json& request, const Answer& answer);
   [[nodiscard]] json simple(const std::string& op, const json& request);
 
-  void go(const Answer& answer);
+  void go(const json& request, const Answer& answer);
+  void answerGo(const json& reply);
   void startProcess();
   void runtimeEnded(int status);
   void runtimeFailed(StartFailure failure);
@@ -82,7 +83,7 @@ class Supervisor {
   State state_ = State::Created;
   std::optional<StartFailure> unprepared_;
   ProcessPlan plan_;
-  Answer go_answer_;
+  std::vector<Answer> go_answers_;  // several when a worker died while it waited
   unsigned height_ = 0;
   unsigned width_ = 0;
   int pid_ = 0;

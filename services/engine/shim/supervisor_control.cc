@@ -26,7 +26,7 @@ Error Supervisor::notRunning() const {
 void Supervisor::handle(const json& request, const Answer& answer) {
   const std::string op = textMember(request, "op");
   if (op == "go") {
-    go(answer);
+    go(request, answer);
   } else if (op == "exec_start") {
     execStart(request, answer);
   } else if (op == "limits") {

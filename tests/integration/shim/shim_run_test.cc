@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <sys/mount.h>
 
+#include <future>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -30,6 +32,25 @@ TEST_F(ShimTest, RunsAndReportsTheExitCode) {
   EXPECT_NE(log().find(R"({"log":"err\n","stream":"stderr","time":")"), std::string::npos);
   waitFor(What::End);
   waitGone();
+}
+
+TEST_F(ShimTest, TheSameRunMayBeAskedForAgain) {
+  makeBundle({"sleep", "100"});
+  launch();
+  std::vector<std::future<Result<int>>> asked;
+  for (int i = 0; i < 4; ++i) {
+    asked.push_back(std::async(std::launch::async, [this] { return client().go(std::chrono::seconds(20), 1); }));
+  }
+  std::set<int> pids;
+  for (auto& answer : asked) {
+    const auto pid = answer.get();
+    ASSERT_TRUE(pid.has_value()) << pid.error().message();
+    pids.insert(*pid);
+  }
+  EXPECT_EQ(pids.size(), 1U);
+  const auto another = client().go(std::chrono::seconds(20), 2);
+  ASSERT_FALSE(another.has_value());
+  EXPECT_EQ(another.error().kind(), ErrorKind::Conflict);
 }
 
 TEST_F(ShimTest, AttachBeforeStartSeesEveryByte) {

@@ -113,10 +113,16 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     const std::lock_guard lock(mutex_);
     return shims_[id].alive;
   }
-  Result<void> go(const std::string& id) override {
+  Result<void> go(const std::string& id, unsigned run) override {
     {
       const std::lock_guard lock(mutex_);
       Shim& shim = shims_[id];
+      if (!shim.alive) {
+        return Error{ErrorKind::Unavailable, "no shim"};
+      }
+      if (shim.running && shim.run == run) {
+        return {};
+      }
       if (!next_failure_) {
         start(shim);
       } else {
