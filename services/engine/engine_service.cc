@@ -147,6 +147,7 @@ struct EngineService::Parts {
   std::unique_ptr<StreamServer> streams;
   std::unique_ptr<StreamExporter> exporter;  // null: gateways are on this host
   std::unique_ptr<LogWatch> log_watch;
+  bool leading = false;  // and everybody was told
   std::unique_ptr<Leadership> leadership;  // null: not shared, or the reactor's thread only
   std::atomic<bool> looking_again{false};
   std::atomic<bool> looking_after{false};
@@ -347,10 +348,12 @@ Result<void> EngineService::Parts::reconcile() {
 
 /// On the reactor's thread, for ever: seeks the leadership, then looks after the host.
 void EngineService::Parts::lead() {
-  const bool led = leadership->held();
   const bool leads = leadership->seek();
-  if (leads && !led) {
+  if (leads && !std::exchange(leading, true)) {
     log::info("this worker leads now", {{"worker", options.sharing->worker_id}});
+    if (options.sharing->on_lead) {
+      options.sharing->on_lead();
+    }
   }
   if (leads) {
     lookAfterAll();

@@ -18,6 +18,7 @@ struct SharingOptions {
   std::string worker_id;   // the name of its lock in <run>/workers
   bool alone = false;      // no other worker lives: what is half made belongs to nobody
   std::function<bool(const std::string& worker)> lives;  // does that other worker live?
+  std::function<void()> on_lead = {};  // this worker leads from now on; once, on the reactor's thread
 };
 
 struct EngineOptions {

@@ -33,6 +33,8 @@ struct RedisQueueOptions {
   std::string workers_folder = {};  // <run>/workers: the locks of the host's workers
   /// What makes this host's engine this one and not a clone's: machine, boot, state folder.
   std::string host_identity = {};
+  /// The engine id is this host's, and its jobs are read. Once, on the reactor's thread.
+  std::function<void()> on_owned = {};
   /// Another host serves this engine id, says the error; jobs are not read while that is so.
   std::function<void(const Error&)> on_refused = {};
   /// A worker of this host died, and this one takes over what it had. On the reactor's thread.

@@ -250,6 +250,9 @@ void RedisWorker::ownerKnown(const Result<RedisReply>& reply) {
   commands_->send({"PEXPIRE", jobs_key_, RedisKeys::kJobsLifetime}, nullptr);
   if (!std::exchange(owner_, true)) {
     makeGroup();
+    if (!std::exchange(owned_once_, true) && options_.on_owned) {
+      options_.on_owned();
+    }
   }
   lookForLost();
 }

@@ -96,6 +96,7 @@ class RedisWorker final : public RedisContextOwner, public std::enable_shared_fr
   RedisConnectionPtr commands_, reader_, listener_;
   std::shared_ptr<RedisOutbox> outbox_;
   bool owner_ = false;      // the engine id is this host's
+  bool owned_once_ = false;
   bool listening_ = false;  // cancellations arrive
   bool reading_ = false;
   bool history_wanted_ = false;  // once the read that is under way has ended

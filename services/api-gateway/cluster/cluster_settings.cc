@@ -2,20 +2,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <optional>
 #include <utility>
 
+#include "common/config/duration.h"
+
 namespace flotilla::gateway {
 namespace {
 
 using std::chrono::milliseconds;
-
-Error badDuration(std::string_view text) {
-  return Error{ErrorKind::InvalidArgument, "time: invalid duration \"" + std::string(text) + "\""};
-}
 
 Error invalid(std::string message) { return Error{ErrorKind::InvalidArgument, std::move(message)}; }
 
@@ -68,31 +65,6 @@ Result<net::TlsContextPtr> clusterTls(const ClusterSettings& settings) {
 
 }  // namespace
 
-Result<milliseconds> parseGoDuration(std::string_view text) {
-  using Unit = std::pair<std::string_view, double>;
-  constexpr std::array kUnits = {Unit{"ms", 1.0}, Unit{"h", 3'600'000.0}, Unit{"m", 60'000.0}, Unit{"s", 1000.0}};
-  if (text == "0") {
-    return milliseconds(0);
-  }
-  double total = 0;
-  for (std::string_view rest = text; !rest.empty() || text.empty();) {
-    const auto digits = rest.find_first_not_of("0123456789.");
-    const auto value = number(std::string(rest.substr(0, digits)));
-    if (digits == std::string_view::npos || !value) {
-      return badDuration(text);
-    }
-    rest.remove_prefix(digits);
-    const auto* unit = std::find_if(kUnits.begin(), kUnits.end(),
-                                    [&](const auto& known) { return rest.starts_with(known.first); });
-    if (unit == kUnits.end()) {
-      return badDuration(text);
-    }
-    total += *value * unit->second;
-    rest.remove_prefix(unit->first.size());
-  }
-  return total <= 1e12 ? Result<milliseconds>(milliseconds(std::llround(total))) : badDuration(text);
-}
-
 void declareCluster(CLI::App& app, ClusterSettings& settings) {
   app.add_option("--discovery", settings.discovery,
                  "Where the hosts of the cluster are listed: token://, redis://, nodes://, file://")
@@ -117,7 +89,7 @@ Result<CheckedClusterSettings> checkClusterSettings(const ClusterSettings& setti
   FLO_TRY_ASSIGN(checked.swarm.dial.tls, clusterTls(settings));
   checked.discovery.token = {
       .ca_file = settings.tls_ca_cert, .cert_file = settings.tls_cert, .key_file = settings.tls_key};
-  const auto heartbeat = parseGoDuration(settings.heartbeat);
+  const auto heartbeat = config::parseDuration(settings.heartbeat);
   if (!heartbeat) {
     return invalid("invalid --cluster-heartbeat: " + heartbeat.error().message());
   }
@@ -126,11 +98,11 @@ Result<CheckedClusterSettings> checkClusterSettings(const ClusterSettings& setti
   }
   checked.discovery.heartbeat = *heartbeat;
   MembershipOptions& membership = checked.swarm.membership;
-  const auto shortest = parseGoDuration(settings.refresh_min);
+  const auto shortest = config::parseDuration(settings.refresh_min);
   if (!shortest || *shortest <= milliseconds(0)) {
     return invalid("min refresh interval should be a positive number");
   }
-  const auto longest = parseGoDuration(settings.refresh_max);
+  const auto longest = config::parseDuration(settings.refresh_max);
   if (!longest || *longest < *shortest) {
     return invalid("max refresh interval cannot be less than min refresh interval");
   }

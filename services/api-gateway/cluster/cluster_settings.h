@@ -1,9 +1,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
-#include <chrono>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "api-gateway/cluster/swarm_cluster.h"
@@ -35,8 +33,5 @@ struct CheckedClusterSettings {
 /// In the order in which swarm classic checked them. Errors: InvalidArgument in its words, or naming
 /// a TLS file.
 Result<CheckedClusterSettings> checkClusterSettings(const ClusterSettings& settings);
-
-/// "1h2m3.5s", "500ms": Go's durations. Errors: InvalidArgument `time: invalid duration "x"`.
-Result<std::chrono::milliseconds> parseGoDuration(std::string_view text);
 
 }  // namespace flotilla::gateway

@@ -10,17 +10,6 @@ std::string refusal(const ClusterSettings& settings) {
   return checked ? "accepted" : checked.error().message();
 }
 
-TEST(GoDuration, ReadsWhatGoReads) {
-  using std::chrono::milliseconds;
-  EXPECT_EQ(parseGoDuration("60s").value(), milliseconds(60'000));
-  EXPECT_EQ(parseGoDuration("1h2m3.5s").value(), milliseconds(3'723'500));
-  EXPECT_EQ(parseGoDuration("500ms").value(), milliseconds(500));
-  EXPECT_EQ(parseGoDuration("0").value(), milliseconds(0));
-  for (const char* bad : {"", "60", "s", "1x", "1s2", ".s", "-1s"}) {
-    EXPECT_EQ(parseGoDuration(bad).error().message(), "time: invalid duration \"" + std::string(bad) + "\"");
-  }
-}
-
 TEST(ClusterSettings, AreCheckedInSwarmClassicsWords) {
   EXPECT_EQ(refusal({}), "accepted");
   EXPECT_EQ(refusal({.heartbeat = "10ms"}), "--cluster-heartbeat should be at least one second");

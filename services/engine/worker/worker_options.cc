@@ -44,6 +44,16 @@ void declareStreams(CLI::App& app, WorkerOptions& options) {
   app.add_option("--tlskey", options.tls_key, "Key of that certificate");
 }
 
+void declareDiscovery(CLI::App& app, WorkerOptions& options) {
+  app.add_option("--discovery", options.discovery, "Where this host is announced: token://..., or as the gateway has it")
+      ->envname("SWARM_DISCOVERY");
+  app.add_option("--advertise", options.advertise,
+                 "ip:port of this host in discovery; by default where its streams are")
+      ->envname("SWARM_ADVERTISE");
+  app.add_option("--heartbeat", options.heartbeat, "Period between announcements")->capture_default_str();
+  app.add_option("--ttl", options.ttl, "How long an announcement holds")->capture_default_str();
+}
+
 }  // namespace
 
 Result<std::optional<WorkerOptions>> parseWorkerOptions(int argc, const char* const* argv, std::ostream& out) {
@@ -55,6 +65,7 @@ Result<std::optional<WorkerOptions>> parseWorkerOptions(int argc, const char* co
   declareEngine(app, options);
   declareProcess(app, options);
   declareStreams(app, options);
+  declareDiscovery(app, options);
   config::declareLog(app, options.log);
   FLO_TRY_ASSIGN(const auto outcome, config::parse(app, argc, argv, out));
   if (outcome == config::Outcome::Done) {

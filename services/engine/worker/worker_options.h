@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -10,6 +11,8 @@
 #include "common/queue/queue_settings.h"
 
 namespace flotilla::engine {
+
+inline constexpr std::uint16_t kStreamPort = 2374;  // of --stream-listen when it names none
 
 /// The settings of `flotilla-engine`.
 struct WorkerOptions {
@@ -29,6 +32,9 @@ struct WorkerOptions {
   // Streams for gateways on other hosts; "" = this host only.
   std::string stream_listen, stream_advertise;
   std::string tls_ca_cert, tls_cert, tls_key;
+  // How gateways find this host: swarm classic's `join`.
+  std::string discovery, advertise;
+  std::string heartbeat = "60s", ttl = "180s";
   config::LogSettings log;
   int slot = -1;  // of a supervised worker; set by the supervisor
 };

@@ -24,11 +24,11 @@
 #include "engine/leadership.h"
 #include "engine/store/paths.h"
 #include "engine/worker/host_identity.h"
+#include "engine/worker/host_registration.h"
 
 namespace flotilla::engine {
 namespace {
 
-constexpr std::uint16_t kStreamPort = 2374;
 constexpr std::uint16_t kMetricsPort = 9324;
 constexpr std::chrono::milliseconds kDrainLook{20};
 // Jobs that wait for something or follow something: another worker, or the client, takes them up.
@@ -90,7 +90,12 @@ class WorkerProcess {
     queue_options.worker_id = worker_id_;
     queue_options.workers_folder = paths.workers();
     FLO_TRY_ASSIGN(queue_options.host_identity, hostIdentity(options_.data_root));
-    queue_options.on_refused = [this](const Error& why) { fail(why); };
+    FLO_TRY_ASSIGN(registration_, HostRegistration::create(options_, queue_options.target, engine_id_, name(), *reactor_));
+    queue_options.on_owned = [this] {
+      owned_ = true;
+      registerHost();
+    };
+    queue_options.on_refused = [this](const Error& why) { refused(why); };
     queue_options.on_worker_gone = [this] { service_->workerGone(); };
     queue_ = std::make_unique<RedisQueue>(*reactor_, std::move(queue_options));
     return {};
@@ -100,7 +105,7 @@ class WorkerProcess {
     EngineOptions engine;
     engine.root = options_.data_root;
     engine.run = options_.exec_root;
-    engine.name = options_.name.empty() ? hostName() : options_.name;
+    engine.name = name();
     engine.labels = options_.labels;
     engine.bridge_name = options_.bridge;
     engine.table_name = options_.table;
@@ -109,6 +114,10 @@ class WorkerProcess {
     engine.sharing = SharingOptions{worker_id_, !WorkerPresence::anyLives(paths.workers()),
                                     [folder = paths.workers()](const std::string& worker) {
                                       return WorkerPresence::lives(folder, worker);
+                                    },
+                                    [this] {
+                                      leads_ = true;
+                                      registerHost();
                                     }};
     if (!options_.stream_listen.empty()) {
       FLO_TRY_ASSIGN(auto listen, net::Address::parse(options_.stream_listen, kStreamPort));
@@ -156,6 +165,25 @@ class WorkerProcess {
     }
   }
 
+  [[nodiscard]] std::string name() const { return options_.name.empty() ? hostName() : options_.name; }
+
+  void registerHost() {
+    if (registration_ && leads_ && owned_) {
+      registration_->begin();
+    }
+  }
+
+  /// Another host is this engine: that is shown, then this worker ends.
+  void refused(const Error& why) {
+    if (std::exchange(refused_, true)) {
+      return;
+    }
+    if (!registration_) {
+      return fail(why);
+    }
+    registration_->refuse(why.message(), [this, why] { fail(why); });
+  }
+
   void fail(const Error& why) {
     failure_ = why;
     reactor_->stop();
@@ -197,6 +225,7 @@ class WorkerProcess {
       log::info("worker leaves jobs to others", {{"jobs", std::to_string(running.size())}});
       std::_Exit(failure_ ? 1 : 0);
     }
+    registration_.reset();
     service_.reset();
     queue_.reset();
     if (failure_) {
@@ -215,6 +244,10 @@ class WorkerProcess {
   std::unique_ptr<Reactor> reactor_;
   std::unique_ptr<RedisQueue> queue_;
   std::unique_ptr<EngineService> service_;
+  std::unique_ptr<HostRegistration> registration_;  // null: the host is not announced
+  bool leads_ = false;    // the host's workers
+  bool owned_ = false;    // the engine id is this host's
+  bool refused_ = false;  // it is another's
   std::thread starter_;
   bool serving_ = false;
   Reactor::Clock::time_point drained_at_;
