@@ -84,7 +84,9 @@ class Program {
                                                       options_.exec_root, *reactor_, queue));
     }
     EngineClient& client = cluster ? cluster->client() : engine;
-    FLO_TRY_ASSIGN(gateway_, GatewayService::create(gatewayOptions(options_), *reactor_, client, metrics_));
+    GatewayOptions gateway = gatewayOptions(options_);
+    FLO_TRY_ASSIGN(gateway.api.stream_tls, clusterTls(options_.cluster));
+    FLO_TRY_ASSIGN(gateway_, GatewayService::create(std::move(gateway), *reactor_, client, metrics_));
     FLO_TRY_ASSIGN(const auto signals, process::Signals::create(
                                            *reactor_, {.terminate = [this] { terminate(); }, .reload = [] {}}));
     FLO_TRY(gateway_->listen([this](const Error& error) {

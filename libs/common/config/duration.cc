@@ -31,7 +31,8 @@ std::optional<double> decimal(const std::string& text) {
 
 Result<milliseconds> parseDuration(std::string_view text) {
   using Unit = std::pair<std::string_view, double>;
-  constexpr std::array kUnits = {Unit{"ms", 1.0}, Unit{"h", 3'600'000.0}, Unit{"m", 60'000.0}, Unit{"s", 1000.0}};
+  constexpr std::array kUnits = {Unit{"ms", 1.0}, Unit{"h", 3'600'000.0}, Unit{"m", 60'000.0},
+                                 Unit{"s", 1000.0}};
   if (text == "0") {
     return milliseconds(0);
   }
@@ -43,15 +44,17 @@ Result<milliseconds> parseDuration(std::string_view text) {
       return badDuration(text);
     }
     rest.remove_prefix(digits);
-    const auto* unit = std::find_if(kUnits.begin(), kUnits.end(),
-                                    [&](const auto& known) { return rest.starts_with(known.first); });
+    const auto* unit = std::find_if(kUnits.begin(), kUnits.end(), [&](const auto& known) {
+      return rest.starts_with(known.first);
+    });
     if (unit == kUnits.end()) {
       return badDuration(text);
     }
     total += *value * unit->second;
     rest.remove_prefix(unit->first.size());
   }
-  return total <= 1e12 ? Result<milliseconds>(milliseconds(std::llround(total))) : badDuration(text);
+  return total <= 1e12 ? Result<milliseconds>(milliseconds(std::llround(total)))
+                       : badDuration(text);
 }
 
 }  // namespace flotilla::config

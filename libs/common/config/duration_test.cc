@@ -14,7 +14,8 @@ TEST(Duration, ReadsWhatGoReads) {
   EXPECT_EQ(parseDuration("500ms").value(), milliseconds(500));
   EXPECT_EQ(parseDuration("0").value(), milliseconds(0));
   for (const char* bad : {"", "60", "s", "1x", "1s2", ".s", "-1s"}) {
-    EXPECT_EQ(parseDuration(bad).error().message(), "time: invalid duration \"" + std::string(bad) + "\"");
+    EXPECT_EQ(parseDuration(bad).error().message(),
+              "time: invalid duration \"" + std::string(bad) + "\"");
   }
 }
 

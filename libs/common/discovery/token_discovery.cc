@@ -1,5 +1,7 @@
 #include "common/discovery/token_discovery.h"
 
+#include <atomic>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -36,12 +38,21 @@ class TokenDiscovery final : public Discovery {
 
   Result<void> announce(const std::string& entry, std::chrono::seconds ttl) override {
     FLO_TRY(checkEntry(entry));
-    const bool posted = threads_.post([client = client_, &reactor = reactor_, failed = options_.announce_failed, entry, ttl] {
-      if (auto done = client.announce(entry, ttl); !done && failed) {
+    if (announcing_->exchange(true)) {
+      return Error{ErrorKind::Unavailable, "an earlier announcement still waits for the discovery service"};
+    }
+    const bool posted = threads_.post([client = client_, &reactor = reactor_, failed = options_.announce_failed,
+                                       announcing = announcing_, entry, ttl] {
+      auto done = client.announce(entry, ttl);
+      *announcing = false;
+      if (!done && failed) {
         reactor.post([failed, error = std::move(done).error()] { failed(error); });
       }
     });
-    return posted ? Result<void>{} : Error{ErrorKind::Unavailable, "earlier announcements still wait for the discovery service"};
+    if (!posted) {
+      *announcing_ = false;
+    }
+    return posted ? Result<void>{} : Error{ErrorKind::Unavailable, "the discovery service keeps others waiting"};
   }
 
  private:
@@ -91,6 +102,7 @@ class TokenDiscovery final : public Discovery {
   const TokenClient client_;
   Reactor& reactor_;
   const DiscoveryOptions options_;
+  const std::shared_ptr<std::atomic<bool>> announcing_ = std::make_shared<std::atomic<bool>>(false);  // with the threads
   ThreadPool threads_;  // joins before the rest goes
 };
 

@@ -48,7 +48,8 @@ Result<double> overcommit(const std::vector<std::string>& options) {
   return value;
 }
 
-/// Between hosts either both sides show certificates of the cluster, or nothing is said.
+}  // namespace
+
 Result<net::TlsContextPtr> clusterTls(const ClusterSettings& settings) {
   if (settings.tls_ca_cert.empty() && settings.tls_cert.empty() && settings.tls_key.empty()) {
     return net::TlsContextPtr{};
@@ -62,8 +63,6 @@ Result<net::TlsContextPtr> clusterTls(const ClusterSettings& settings) {
                                   .ca_file = settings.tls_ca_cert,
                                   .peer_check = net::TlsContext::PeerCheck::Required});
 }
-
-}  // namespace
 
 void declareCluster(CLI::App& app, ClusterSettings& settings) {
   app.add_option("--discovery", settings.discovery,

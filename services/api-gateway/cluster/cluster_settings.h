@@ -26,12 +26,17 @@ struct ClusterSettings {
 /// --cluster-tlscert, --cluster-tlskey.
 void declareCluster(CLI::App& app, ClusterSettings& settings);
 
+/// How this gateway reaches streams on other hosts: either both sides show certificates of the
+/// cluster, or nothing is said. Null when the settings have none. Errors: InvalidArgument naming
+/// the option or file.
+Result<net::TlsContextPtr> clusterTls(const ClusterSettings& settings);
+
 struct CheckedClusterSettings {
   SwarmOptions swarm;
   DiscoveryOptions discovery;
 };
-/// In the order in which swarm classic checked them. Errors: InvalidArgument in its words, or naming
-/// a TLS file.
+/// In the order in which swarm classic checked them. Errors: InvalidArgument in its words, or
+/// naming a TLS file.
 Result<CheckedClusterSettings> checkClusterSettings(const ClusterSettings& settings);
 
 }  // namespace flotilla::gateway

@@ -21,7 +21,7 @@ TEST_F(MembershipTest, ShowsHealthyHostsInInfo) {
   const auto info = document(call("info"));
   EXPECT_EQ(info["NCPU"], 4);
   EXPECT_EQ(info["MemTotal"], std::int64_t{2} << 30U);
-  EXPECT_EQ(info["DriverStatus"], info["SystemStatus"]) << "what docker 28 prints";
+  EXPECT_TRUE(info["DriverStatus"].is_null()) << "docker info prints SystemStatus too";
 }
 
 TEST_F(MembershipTest, RefusesWhatHasNoResources) {

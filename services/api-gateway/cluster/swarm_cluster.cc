@@ -52,6 +52,7 @@ constexpr std::array kPolicies = {
     Policy{"events", make<EventsCall>},
     Policy{"image_load", make<UploadCall>},
     Policy{"image_import", make<UploadCall>},
+    Policy{"image_create", make<UploadCall>},  // nothing is sent up: every host pulls
     Policy{"image_list", gather<kQuestion, mergeImageList>},
     Policy{"image_inspect", make<AnyCall>},
     Policy{"image_history", make<AnyCall>},

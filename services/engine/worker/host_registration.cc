@@ -1,5 +1,6 @@
 #include "engine/worker/host_registration.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -15,6 +16,9 @@ namespace {
 
 constexpr const char* kRefusalLifetime = "600000";  // as long as an operator looks at `info`
 constexpr std::chrono::seconds kTellLimit{1};
+// The discovery service may take, so that an answer comes before the next announcement.
+constexpr std::chrono::seconds kQuickest{3};
+constexpr std::chrono::seconds kSlowest{10};
 
 Error invalid(std::string message) { return Error{ErrorKind::InvalidArgument, std::move(message)}; }
 
@@ -33,8 +37,12 @@ Result<std::string> defaultAddress(const WorkerOptions& options) {
 
 class Registration final : public HostRegistration {
  public:
-  Registration(RegistrationSettings settings, std::string cluster, HostRecord record, Reactor& reactor)
-      : settings_(std::move(settings)), cluster_(std::move(cluster)), record_(std::move(record)), reactor_(reactor) {}
+  Registration(RegistrationSettings settings, std::string cluster, HostRecord record,
+               Reactor& reactor)
+      : settings_(std::move(settings)),
+        cluster_(std::move(cluster)),
+        record_(std::move(record)),
+        reactor_(reactor) {}
 
   ~Registration() override {
     reactor_.cancelTimer(timer_);
@@ -49,7 +57,11 @@ class Registration final : public HostRegistration {
     if (!settings_.discovery.empty()) {
       DiscoveryOptions discovery;
       discovery.heartbeat = settings_.heartbeat;
-      discovery.token = {.ca_file = options.tls_ca_cert, .cert_file = options.tls_cert, .key_file = options.tls_key};
+      discovery.token = {
+          .ca_file = options.tls_ca_cert,
+          .cert_file = options.tls_cert,
+          .key_file = options.tls_key,
+          .timeout = std::clamp<std::chrono::seconds>(settings_.heartbeat, kQuickest, kSlowest)};
       discovery.announce_failed = [this](const Error& why) { announced(why); };
       FLO_TRY_ASSIGN(discovery_, makeDiscovery(settings_.discovery, reactor_, discovery));
     }
@@ -89,8 +101,8 @@ class Registration final : public HostRegistration {
       return;
     }
     // Never over the record of an engine that works.
-    redis_->send({"SET", RedisKeys(cluster_).host(settings_.address), encodeHostRecord(*refusal_), "NX", "PX",
-                  kRefusalLifetime},
+    redis_->send({"SET", RedisKeys(cluster_).host(settings_.address), encodeHostRecord(*refusal_),
+                  "NX", "PX", kRefusalLifetime},
                  [this](const Result<RedisReply>&) { tellRefused(); });
   }
 
@@ -117,7 +129,8 @@ class Registration final : public HostRegistration {
   }
 
   void announced(const Error& why) {
-    log::warning("the host could not be announced", {{"address", settings_.address}, {"error", why.message()}});
+    log::warning("the host could not be announced",
+                 {{"address", settings_.address}, {"error", why.message()}});
   }
 
   const RegistrationSettings settings_;
@@ -164,7 +177,8 @@ Result<RegistrationSettings> registrationSettings(const WorkerOptions& options) 
 Result<std::unique_ptr<HostRegistration>> HostRegistration::create(const WorkerOptions& options,
                                                                    const RedisTarget& redis,
                                                                    const std::string& engine_id,
-                                                                   const std::string& name, Reactor& reactor) {
+                                                                   const std::string& name,
+                                                                   Reactor& reactor) {
   FLO_TRY_ASSIGN(auto settings, registrationSettings(options));
   if (settings.address.empty()) {
     return std::unique_ptr<HostRegistration>();

@@ -12,7 +12,8 @@
 
 namespace flotilla::engine {
 
-/// Where this host is found: what its options say, checked. Nothing to announce when `address` is "".
+/// Where this host is found: what its options say, checked. Nothing to announce when `address` is
+/// "".
 struct RegistrationSettings {
   std::string address;    // "host:port": of the host in discovery, and its key in the directory
   std::string discovery;  // URL, "" = hosts are listed by hand
@@ -21,13 +22,15 @@ struct RegistrationSettings {
 /// Errors: InvalidArgument in swarm classic's words.
 Result<RegistrationSettings> registrationSettings(const WorkerOptions& options);
 
-/// The duty of a host's leader: says in the directory which engine answers at the host's address, and
-/// at the discovery service that the host is there. On the reactor's thread.
+/// The duty of a host's leader: says in the directory which engine answers at the host's address,
+/// and at the discovery service that the host is there. On the reactor's thread.
 class HostRegistration {
  public:
   /// `redis` is the job queue's. Errors: InvalidArgument (discovery URL).
-  static Result<std::unique_ptr<HostRegistration>> create(const WorkerOptions& options, const RedisTarget& redis,
-                                                          const std::string& engine_id, const std::string& name,
+  static Result<std::unique_ptr<HostRegistration>> create(const WorkerOptions& options,
+                                                          const RedisTarget& redis,
+                                                          const std::string& engine_id,
+                                                          const std::string& name,
                                                           Reactor& reactor);
   virtual ~HostRegistration() = default;
 

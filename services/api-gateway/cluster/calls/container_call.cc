@@ -30,10 +30,26 @@ Error ambiguous(const std::string& reference, const std::vector<std::string>& ho
                "multiple IDs found with provided prefix: " + reference + " (on " + joined(hosts) + ")"};
 }
 
+/// An inspect document with the host it is about, where swarm classic's clients look for it.
+std::string withNode(std::string document, const Host& host) {
+  const auto end = document.rfind('}');
+  if (end == std::string::npos) {
+    return document;
+  }
+  const json::Json node = {{"ID", host.facts.engine_id}, {"IP", host.ip()},           {"Addr", host.address},
+                           {"Name", host.name()},        {"Cpus", host.facts.cpus},   {"Memory", host.facts.memory},
+                           {"Labels", host.facts.labels}};
+  return document.substr(0, end) + ",\"Node\":" + json::dump(node) + document.substr(end);
+}
+
 }  // namespace
 
 void ContainerCall::start() {
   reference_ = job_.args.empty() ? "" : job_.args.front();
+  if (reference_.starts_with('/')) {
+    reference_.erase(0, 1);  // lists show names so
+    job_.args.front() = reference_;
+  }
   if (const auto slash = reference_.find('/'); slash != std::string::npos && slash > 0) {
     only_ = context_.membership.find(std::string_view(reference_).substr(0, slash));
     if (only_) {
@@ -121,6 +137,9 @@ void ContainerCall::answered(const HostPtr& host, JobResult result) {
   }
   if (result) {
     succeeded(host, *result);
+  }
+  if (result && job_.name == "container_inspect") {
+    result->body = withNode(std::move(result->body), *host);
   }
   finish(std::move(result));
 }

@@ -59,7 +59,7 @@ void InfoCall::start() {
   };
   ask(context_.membership.healthy(), question, patience, [this](std::vector<HostAnswer> answers) {
     const auto warnings = reportSilent(context_, answers);
-    auto info = mergeInfo(context_, job_, std::move(answers));
+    auto info = mergeInfo(context_, std::move(answers));
     if (info) {
       addWarnings(*info, warnings);
     }

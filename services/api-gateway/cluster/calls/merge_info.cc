@@ -157,7 +157,7 @@ void addWarningsOf(Document& info, const std::vector<HostPtr>& hosts) {
 
 }  // namespace
 
-JobResult mergeInfo(ClusterContext& context, const Job& job, std::vector<HostAnswer> answers) {
+JobResult mergeInfo(ClusterContext& context, std::vector<HostAnswer> answers) {
   for (const HostAnswer& answer : answers) {
     auto report = answer.result ? parseEngineReport(answer.result->body)
                                 : Result<EngineReport>(answer.result.error());
@@ -174,11 +174,8 @@ JobResult mergeInfo(ClusterContext& context, const Job& job, std::vector<HostAns
   info["Labels"] = Document::array();
   info["DockerRootDir"] = "";
   info["SystemTime"] = rfc3339(wallClockNanoseconds());
-  // Clients up to API 1.41 print SystemStatus, later ones know DriverStatus only.
-  const Document rows = pairs(statusRows(context, hosts));
-  constexpr ApiVersion kNoSystemStatus{1, 42};
-  info["SystemStatus"] = rows;
-  info["DriverStatus"] = job.api_version < kNoSystemStatus ? Document() : rows;
+  info["SystemStatus"] = pairs(statusRows(context, hosts));
+  info["DriverStatus"] = Document();  // docker info, 20.10 to 28, prints both
   addWarningsOf(info, hosts);
   return JobOutput{.body = dumped(info), .env = {}};
 }

@@ -27,6 +27,6 @@ JobResult mergeCreate(ClusterContext& context, const Job& job, std::vector<HostA
 
 /// The cluster as one engine, with a row for each host; answers are engine reports, and hosts that
 /// gave none are shown as they were.
-JobResult mergeInfo(ClusterContext& context, const Job& job, std::vector<HostAnswer> answers);
+JobResult mergeInfo(ClusterContext& context, std::vector<HostAnswer> answers);
 
 }  // namespace flotilla::gateway

@@ -74,7 +74,8 @@ void UploadCall::start() {
     branches_.back()->host = host;
   }
   // One that is not there by then does not get the image; the others do not wait.
-  ready_timer_ = context_.reactor.runAfter(context_.times.answer, [call = self<UploadCall>()] {
+  const bool pull = job_.name == "image_create";  // a registry is asked first
+  ready_timer_ = context_.reactor.runAfter(pull ? context_.times.change : context_.times.answer, [call = self<UploadCall>()] {
     call->ready_timer_ = 0;
     for (const BranchPtr& branch : std::vector(call->branches_)) {
       if (!branch->settled && !call->finished()) {

@@ -9,7 +9,7 @@
 
 namespace flotilla::gateway {
 
-/// image_load, image_import: the client's archive goes to every healthy host, at the pace of the
+/// image_load, image_import, and image_create, which sends none: the client's archive goes to every healthy host, at the pace of the
 /// slowest; one that takes nothing for too long is left behind. Their progress comes back as one
 /// stream of lines. With one host it is the host's own affair.
 class UploadCall final : public ClusterCall {
