@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 
-from lib.harness import bin_dir
+from harness import bin_dir
 
 
 def ip(*arguments, check=True):

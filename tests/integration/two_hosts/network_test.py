@@ -6,9 +6,9 @@ import subprocess
 import sys
 import unittest
 
-sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..")))
-from lib.harness import skip_unless_root, until  # noqa: E402
-from lib.hosts import Network  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "lib"))
+from harness import skip_unless_root, until  # noqa: E402
+from hosts import Network  # noqa: E402
 
 SERVER = """
 import socket
