@@ -2,6 +2,8 @@
 
 #include <httplib.h>
 
+#include "common/http/percent.h"
+
 namespace flotilla::cli {
 namespace {
 
@@ -96,27 +98,11 @@ Result<std::string> bodyOf(const Endpoint& endpoint, const httplib::Result& resu
 
 }  // namespace
 
-std::string escaped(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 15U];
-    }
-  }
-  return out;
-}
-
 std::string withQuery(std::string path, const Query& query) {
   char separator = '?';
   for (const auto& [name, value] : query) {
     if (!value.empty()) {
-      path += separator + name + "=" + escaped(value);
+      path += separator + name + "=" + http::percentEncode(value);
       separator = '&';
     }
   }

@@ -22,8 +22,6 @@ using Query = std::vector<std::pair<std::string, std::string>>;
 
 /// "path?a=b&c=d" with the values escaped; parameters with an empty value are left out.
 std::string withQuery(std::string path, const Query& query);
-/// A path segment or query value, percent-encoded.
-std::string escaped(std::string_view text);
 
 /// Calls of the Docker Engine API. Paths carry no version: the daemon's own is used, and this
 /// client only relies on what has not changed since 1.41. Every failure is an Error fit for the

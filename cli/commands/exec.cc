@@ -1,6 +1,7 @@
 // flotilla exec: another process in a running container.
 #include "cli/commands/attached.h"
 #include "cli/commands/command.h"
+#include "common/http/percent.h"
 
 namespace flotilla::cli {
 namespace {
@@ -38,7 +39,7 @@ Result<int> runExec(ApiClient& client, const ExecOptions& options) {
   FLO_TRY(checkTerminal(options.tty && !options.detach, options.interactive));
   FLO_TRY_ASSIGN(
       const auto created,
-      client.post("/containers/" + escaped(options.container) + "/exec", execConfig(options)));
+      client.post("/containers/" + http::percentEncode(options.container) + "/exec", execConfig(options)));
   const std::string path = "/exec/" + text(created, "Id");
   if (options.detach) {
     FLO_TRY(client.post(path + "/start", {{"Detach", true}, {"Tty", options.tty}}));

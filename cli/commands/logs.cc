@@ -8,6 +8,7 @@
 #include "cli/client/stream_pump.h"
 #include "cli/commands/command.h"
 #include "cli/format/units.h"
+#include "common/http/percent.h"
 
 namespace flotilla::cli {
 namespace {
@@ -24,12 +25,12 @@ struct LogsOptions {
 
 Result<int> showLogs(ApiClient& client, const LogsOptions& options) {
   FLO_TRY_ASSIGN(const auto container,
-                 client.get("/containers/" + escaped(options.container) + "/json"));
+                 client.get("/containers/" + http::percentEncode(options.container) + "/json"));
   const bool tty = container.value(nlohmann::json::json_pointer("/Config/Tty"), false);
   const auto now = static_cast<std::int64_t>(std::time(nullptr));
   FLO_TRY_ASSIGN(const auto since, timeArgument("since", options.since, now));
   FLO_TRY_ASSIGN(const auto until, timeArgument("until", options.until, now));
-  const auto target = withQuery("/containers/" + escaped(text(container, "Id")) + "/logs",
+  const auto target = withQuery("/containers/" + http::percentEncode(text(container, "Id")) + "/logs",
                                 {{"stdout", "1"},
                                  {"stderr", "1"},
                                  {"follow", options.follow ? "1" : ""},

@@ -1,5 +1,6 @@
 // flotilla stop, flotilla rm.
 #include "cli/commands/command.h"
+#include "common/http/percent.h"
 
 namespace flotilla::cli {
 namespace {
@@ -17,7 +18,7 @@ struct RemoveOptions {
 };
 
 Result<void> stopOne(ApiClient& client, const StopOptions& options, const std::string& name) {
-  const auto stopped = client.post(withQuery("/containers/" + escaped(name) + "/stop",
+  const auto stopped = client.post(withQuery("/containers/" + http::percentEncode(name) + "/stop",
                                              {{"t", options.timeout}, {"signal", options.signal}}));
   if (!stopped && stopped.error().kind() != ErrorKind::NotModified) {
     return stopped.error();
@@ -27,7 +28,7 @@ Result<void> stopOne(ApiClient& client, const StopOptions& options, const std::s
 
 Result<void> removeOne(ApiClient& client, const RemoveOptions& options, const std::string& name) {
   return client.remove(
-      withQuery("/containers/" + escaped(name),
+      withQuery("/containers/" + http::percentEncode(name),
                 {{"force", options.force ? "1" : ""}, {"v", options.volumes ? "1" : ""}}));
 }
 

@@ -1,7 +1,5 @@
 #include "cli/daemon/daemon.h"
 
-#include <malloc.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,33 +13,18 @@
 
 #include "api-gateway/cluster/queue_engine.h"
 #include "api-gateway/gateway_service.h"
-#include "common/process/pid_file.h"
-#include "common/process/signals.h"
-#include "common/process/systemd.h"
 #include "cli/daemon/daemon_options.h"
 #include "cli/daemon/engine_host.h"
 #include "cli/daemon/proxy_host.h"
 #include "common/log/log.h"
+#include "common/process/resource_limits.h"
+#include "common/process/pid_file.h"
+#include "common/process/signals.h"
+#include "common/process/systemd.h"
 #include "common/queue/memory_queue.h"
 
 namespace flotilla::daemon {
 namespace {
-
-/// An idle daemon is to be small: few arenas, and freed memory goes back.
-void limitMemory() {
-  ::mallopt(M_ARENA_MAX, 2);
-  ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
-  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-}
-
-/// Every connection and stream is a descriptor.
-void raiseDescriptorLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    (void)::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-}
 
 std::string hostName() {
   std::array<char, 256> name{};
@@ -122,7 +105,7 @@ class Daemon {
  private:
   Result<void> prepare() const {
     using std::filesystem::perms;
-    raiseDescriptorLimit();
+    process::raiseDescriptorLimit();
     const auto shown = perms::owner_all | perms::group_exec | perms::others_exec;
     FLO_TRY(makeFolder(options_.data_root, perms::owner_all | perms::group_exec));
     return makeFolder(options_.exec_root, shown);
@@ -178,7 +161,7 @@ int complain(const Error& error) {
 }
 
 int run(int argc, const char* const* argv) {
-  limitMemory();
+  process::limitMemory();
   auto options = parseDaemonOptions(argc, argv, std::cout);
   if (!options) {
     return complain(options.error());

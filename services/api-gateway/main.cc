@@ -1,8 +1,6 @@
 // flotilla-api-gateway: the Docker API in front of engines that are reached through a job queue: one
 // engine, or all that discovery lists as one.
 
-#include <malloc.h>
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <iostream>
@@ -18,6 +16,7 @@
 #include "common/config/daemon_config.h"
 #include "common/config/log_settings.h"
 #include "common/log/log.h"
+#include "common/process/resource_limits.h"
 #include "common/process/pid_file.h"
 #include "common/process/signals.h"
 #include "common/process/systemd.h"
@@ -126,24 +125,14 @@ class Program {
   std::optional<Error> failure_;
 };
 
-/// Every connection is a descriptor, every connection that streams two.
-void raiseDescriptorLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    (void)::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-}
-
 Result<void> mainOf(int argc, const char* const* argv) {
-  ::mallopt(M_ARENA_MAX, 2);
-  ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+  process::limitMemory();
   FLO_TRY_ASSIGN(const auto options, parseOptions(argc, argv));
   if (!options) {
     return {};
   }
   FLO_TRY(config::initLog(options->log));
-  raiseDescriptorLimit();
+  process::raiseDescriptorLimit();
   return Program(*options).run();
 }
 

@@ -1,9 +1,9 @@
 // flotilla-discovery: who is in which cluster.
-#include <malloc.h>
 
 #include <iostream>
 #include <utility>
 
+#include "common/process/resource_limits.h"
 #include "common/process/privileges.h"
 #include "common/process/signals.h"
 #include "common/process/systemd.h"
@@ -32,7 +32,7 @@ Result<void> run(const DiscoveryCommand& command) {
 }
 
 int mainOf(int argc, const char* const* argv) {
-  ::mallopt(M_ARENA_MAX, 2);
+  process::limitMemory();
   auto command = parseDiscoveryCommand(argc, argv, std::cout);
   if (command && !*command) {
     return 0;

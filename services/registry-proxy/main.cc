@@ -1,5 +1,4 @@
 // flotilla-registry-proxy: what hosts pull from registries goes through it and is fetched once.
-#include <malloc.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "common/log/log.h"
+#include "common/process/resource_limits.h"
 #include "common/process/privileges.h"
 #include "common/process/signals.h"
 #include "common/process/systemd.h"
@@ -47,7 +47,7 @@ Result<void> run(ProxyCommand command) {
 }
 
 int mainOf(int argc, const char* const* argv) {
-  ::mallopt(M_ARENA_MAX, 2);
+  process::limitMemory();
   (void)std::signal(SIGPIPE, SIG_IGN);
   auto command = parseProxyCommand(argc, argv, std::cout);
   if (command && !*command) {

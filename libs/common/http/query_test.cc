@@ -36,6 +36,11 @@ TEST(Percent, APlusInAPathIsAPlus) {
   EXPECT_EQ(percentDecode("%E2%82%AC", PlusSign::Literal).value(), "\xE2\x82\xAC");
 }
 
+TEST(Percent, EncodesAllThatIsNotUnreserved) {
+  EXPECT_EQ(percentEncode("aZ0-._~"), "aZ0-._~");
+  EXPECT_EQ(percentEncode("a/b c+\xE2"), "a%2Fb%20c%2B%E2");
+}
+
 TEST(Headers, CompareNamesWithoutCase) {
   Headers headers;
   headers.add("Content-Type", "a");

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "common/job/cancel_hook.h"
+
 namespace flotilla {
 namespace {
 
@@ -51,8 +53,8 @@ class MemoryContext final : public JobContext {
       const std::lock_guard lock(mutex_);
       callback = std::exchange(callbacks_.on_result, nullptr);
       callbacks_.on_established = nullptr;
-      on_cancel_ = nullptr;
     }
+    cancel_.drop();
     if (!callback) {
       return;
     }
@@ -62,35 +64,9 @@ class MemoryContext final : public JobContext {
     callback(std::move(result));
   }
 
-  [[nodiscard]] bool cancelled() const override {
-    const std::lock_guard lock(mutex_);
-    return cancelled_;
-  }
-
-  void onCancel(std::function<void()> fn) override {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!cancelled_) {
-        if (callbacks_.on_result) {
-          on_cancel_ = std::move(fn);
-        }
-        return;
-      }
-    }
-    fn();
-  }
-
-  void cancel() {
-    std::function<void()> fn;
-    {
-      const std::lock_guard lock(mutex_);
-      cancelled_ = true;
-      fn = std::exchange(on_cancel_, nullptr);
-    }
-    if (fn) {
-      fn();
-    }
-  }
+  [[nodiscard]] bool cancelled() const override { return cancel_.cancelled(); }
+  void onCancel(std::function<void()> fn) override { cancel_.set(std::move(fn)); }
+  void cancel() { cancel_.cancel(); }
 
   /// From now on completing frees a slot there. Called once, before delivery.
   void delivered(std::weak_ptr<Completion> completion) { completion_ = std::move(completion); }
@@ -99,10 +75,9 @@ class MemoryContext final : public JobContext {
   const std::string engine_id_;
   const Job job_;
   std::weak_ptr<Completion> completion_;
-  mutable std::mutex mutex_;  // guards what follows
+  CancelHook cancel_;
+  std::mutex mutex_;  // guards what follows
   JobQueue::Callbacks callbacks_;
-  std::function<void()> on_cancel_;
-  bool cancelled_ = false;
 };
 
 using MemoryContextPtr = std::shared_ptr<MemoryContext>;

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "common/job/cancel_hook.h"
 #include "common/job/job.h"
 
 namespace flotilla {
@@ -48,57 +49,29 @@ class RedisContext final : public JobContext {
   }
 
   void complete(JobResult result) override {
-    std::function<void()> dying;  // its captures may come back here
     {
       const std::lock_guard lock(mutex_);
       if (std::exchange(completed_, true)) {
         return;
       }
-      dying = std::exchange(on_cancel_, nullptr);
     }
+    cancel_.drop();
     if (const auto owner = owner_.lock()) {
       owner->completed(gateway_, job_.id, entry_, result);
     }
   }
 
-  [[nodiscard]] bool cancelled() const override {
-    const std::lock_guard lock(mutex_);
-    return cancelled_;
-  }
-
-  void onCancel(std::function<void()> fn) override {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!cancelled_) {
-        if (!completed_) {
-          on_cancel_.swap(fn);
-        }
-        return;
-      }
-    }
-    fn();
-  }
-
-  void cancel() {
-    std::function<void()> fn;
-    {
-      const std::lock_guard lock(mutex_);
-      cancelled_ = true;
-      fn = std::exchange(on_cancel_, nullptr);
-    }
-    if (fn) {
-      fn();
-    }
-  }
+  [[nodiscard]] bool cancelled() const override { return cancel_.cancelled(); }
+  void onCancel(std::function<void()> fn) override { cancel_.set(std::move(fn)); }
+  void cancel() { cancel_.cancel(); }
 
  private:
   const std::weak_ptr<RedisContextOwner> owner_;
   const std::string gateway_;
   const std::string entry_;
   const Job job_;
-  mutable std::mutex mutex_;  // guards what follows
-  std::function<void()> on_cancel_;
-  bool cancelled_ = false;
+  CancelHook cancel_;
+  std::mutex mutex_;  // guards what follows
   bool established_ = false;
   bool completed_ = false;
 };

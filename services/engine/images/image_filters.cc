@@ -5,33 +5,11 @@
 #include <cmath>
 #include <utility>
 
-#include "common/json/json.h"
+#include "common/model/list_filters.h"
 #include "engine/images/image_document.h"
 
 namespace flotilla::engine {
 namespace {
-
-using json::Json;
-
-Result<std::vector<std::string>> filterValues(const Json& values) {
-  std::vector<std::string> out;
-  if (values.is_object()) {
-    for (const auto& [value, ignored] : values.items()) {
-      out.push_back(value);
-    }
-    return out;
-  }
-  if (values.is_array()) {
-    for (const Json& value : values) {
-      if (!value.is_string()) {
-        return Error{ErrorKind::InvalidArgument, "invalid filter"};
-      }
-      out.push_back(value.get<std::string>());
-    }
-    return out;
-  }
-  return Error{ErrorKind::InvalidArgument, "invalid filter"};
-}
 
 Error badPattern() { return Error{ErrorKind::InvalidArgument, "syntax error in pattern"}; }
 
@@ -146,19 +124,13 @@ std::optional<std::int64_t> durationNanoseconds(std::string_view text) {
 }  // namespace
 
 Result<FilterMap> parseFilters(std::string_view text, const std::vector<std::string_view>& allowed) {
+  FLO_TRY_ASSIGN(auto parsed, model::parseListFilters(text));
   FilterMap filters;
-  if (text.empty()) {
-    return filters;
-  }
-  const auto document = json::parse(text);
-  if (!document || !document->is_object()) {
-    return Error{ErrorKind::InvalidArgument, "invalid filter"};
-  }
-  for (const auto& [name, values] : document->items()) {
+  for (auto& [name, values] : parsed) {
     if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
       return Error{ErrorKind::InvalidArgument, "invalid filter '" + name + "'"};
     }
-    FLO_TRY_ASSIGN(filters[name], filterValues(values));
+    filters[name] = std::move(values);
   }
   return filters;
 }

@@ -73,7 +73,7 @@ Result<ContainerFilters> ContainerFilters::parse(
     std::string_view text, ContainerCatalog& catalog,
     const std::function<std::string(const std::string&)>& image_id) {
   ContainerFilters parsed;
-  FLO_TRY_ASSIGN(parsed.filters_, parseListFilters(text));
+  FLO_TRY_ASSIGN(parsed.filters_, model::parseListFilters(text));
   for (const auto& [name, values] : parsed.filters_) {
     if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
       return Error{ErrorKind::InvalidArgument, "invalid filter '" + name + "'"};
@@ -134,7 +134,7 @@ bool ContainerFilters::matchesOne(const std::string& name, const std::vector<std
   }
   if (name == "label") {  // every one of them
     return std::all_of(values.begin(), values.end(), [&](const std::string& v) {
-      return matchesLabel(record.spec->config.labels, v);
+      return model::matchesLabel(record.spec->config.labels, v);
     });
   }
   if (name == "network") {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/jobs/list_filters.h"
+#include "common/model/list_filters.h"
 #include "engine/store/container_catalog.h"
 
 namespace flotilla::engine {
@@ -28,7 +28,7 @@ class ContainerFilters {
   [[nodiscard]] bool matchesOne(const std::string& name, const std::vector<std::string>& values,
                                 const ContainerRecord& record) const;
 
-  ListFilters filters_;
+  model::ListFilters filters_;
   std::vector<ContainerStatus> status_;
   std::vector<int> exited_;
   std::vector<std::string> ancestor_ids_;

@@ -58,7 +58,7 @@ bool matchesValue(const std::string& filter, const std::string& wanted, const Ev
 
 Result<EventFilter> EventFilter::parse(std::string_view text) {
   EventFilter filter;
-  FLO_TRY_ASSIGN(filter.filters_, parseListFilters(text));
+  FLO_TRY_ASSIGN(filter.filters_, model::parseListFilters(text));
   return filter;
 }
 
@@ -67,7 +67,7 @@ bool EventFilter::matches(const Event& event) const {
     const auto& [name, values] = filter;
     if (name == "label") {
       return std::all_of(values.begin(), values.end(), [&](const std::string& value) {
-        return matchesLabel(event.attributes, value);
+        return model::matchesLabel(event.attributes, value);
       });
     }
     return values.empty() || std::any_of(values.begin(), values.end(), [&](const std::string& value) {

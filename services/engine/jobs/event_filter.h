@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/jobs/list_filters.h"
+#include "common/model/list_filters.h"
 #include "engine/store/event_log.h"
 
 namespace flotilla::engine {
@@ -16,7 +16,7 @@ class EventFilter {
   [[nodiscard]] bool matches(const Event& event) const;
 
  private:
-  ListFilters filters_;
+  model::ListFilters filters_;
 };
 
 /// One line of the stream, with its newline.

@@ -1,11 +1,11 @@
 #include "engine/jobs/event_follower.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <utility>
 
 #include "common/log/log.h"
+#include "common/net/read_only.h"
 
 namespace flotilla::engine {
 namespace {
@@ -20,10 +20,7 @@ void EventFollower::start(net::StreamPtr stream, std::function<void()> done) {
   const auto self = shared_from_this();
   stream_->start(
       [self] {
-        // Nothing is expected from the reader but its end.
-        std::array<char, 256> ignored{};
-        const auto got = self->stream_->read(ignored.data(), ignored.size());
-        if (!got ? got.error().kind() != ErrorKind::Unavailable : *got == 0) {
+        if (net::readerHasEnded(*self->stream_)) {
           self->finish();
         }
       },

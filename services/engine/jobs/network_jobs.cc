@@ -1,12 +1,12 @@
 #include "engine/jobs/network_jobs.h"
+#include "common/model/list_filters.h"
 
-#include "engine/jobs/list_filters.h"
 
 namespace flotilla::engine {
 namespace {
 
 JobResult listNetworks(NetworkManager& networks, const Job& job) {
-  FLO_TRY_ASSIGN(const auto filters, parseListFilters(job.env.get("filters")));
+  FLO_TRY_ASSIGN(const auto filters, model::parseListFilters(job.env.get("filters")));
   FLO_TRY_ASSIGN(auto body, networks.listJson(filters));
   return JobOutput{std::move(body), {}};
 }

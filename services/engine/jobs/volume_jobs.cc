@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "common/json/json.h"
-#include "engine/jobs/list_filters.h"
+#include "common/model/list_filters.h"
 
 namespace flotilla::engine {
 namespace {
@@ -90,7 +90,7 @@ Result<bool> readDangling(const std::vector<std::string>& values) {
   return Error{ErrorKind::InvalidArgument, "invalid filter 'dangling=[" + list + "]'"};
 }
 
-Result<bool> matches(const Volume& volume, const ListFilters& filters, const VolumeUsers& users) {
+Result<bool> matches(const Volume& volume, const model::ListFilters& filters, const VolumeUsers& users) {
   for (const auto& [name, values] : filters) {
     const auto any = [&values = values](const auto& test) {
       return values.empty() || std::any_of(values.begin(), values.end(), test);
@@ -103,7 +103,7 @@ Result<bool> matches(const Volume& volume, const ListFilters& filters, const Vol
       passes = any([&](const std::string& value) { return volume.driver == value; });
     } else if (name == "label") {  // every one of them, as dockerd
       passes = std::all_of(values.begin(), values.end(), [&](const std::string& value) {
-        return matchesLabel(volume.labels, value);
+        return model::matchesLabel(volume.labels, value);
       });
     } else if (name == "dangling" && !values.empty()) {
       FLO_TRY_ASSIGN(const bool wanted, readDangling(values));
@@ -117,7 +117,7 @@ Result<bool> matches(const Volume& volume, const ListFilters& filters, const Vol
   return true;
 }
 
-Result<void> checkFilters(const ListFilters& filters) {
+Result<void> checkFilters(const model::ListFilters& filters) {
   for (const auto& [name, values] : filters) {
     if (name != "name" && name != "driver" && name != "label" && name != "dangling") {
       return Error{ErrorKind::InvalidArgument, "invalid filter '" + name + "'"};
@@ -130,7 +130,7 @@ Result<void> checkFilters(const ListFilters& filters) {
 }
 
 JobResult listVolumes(VolumeStore& volumes, const VolumeUsers& users, const Job& job) {
-  auto filters = parseListFilters(job.env.get("filters"));
+  auto filters = model::parseListFilters(job.env.get("filters"));
   if (!filters) {
     return std::move(filters).error().context("error reading volume filters");
   }

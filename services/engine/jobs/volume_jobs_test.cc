@@ -7,7 +7,6 @@
 #include <future>
 
 #include "common/json/json.h"
-#include "engine/jobs/list_filters.h"
 
 namespace flotilla::engine {
 namespace {
@@ -125,15 +124,6 @@ TEST_F(VolumeJobs, RefusesBadBodies) {
   for (const char* body :
        {"xx", "[]", R"({"Name":5})", R"({"Labels":[]})", R"({"DriverOpts":{"a":1}})"}) {
     EXPECT_EQ(run("volume_create", {}, body).error().kind(), ErrorKind::InvalidArgument) << body;
-  }
-}
-
-TEST(ListFilters, TakesBothShapes) {
-  EXPECT_TRUE(parseListFilters("").value().empty());
-  EXPECT_EQ(parseListFilters(R"({"a":["x","y"]})").value(), (ListFilters{{"a", {"x", "y"}}}));
-  EXPECT_EQ(parseListFilters(R"({"a":{"x":true,"y":false}})").value(), (ListFilters{{"a", {"x"}}}));
-  for (const char* bad : {"x", "[]", R"({"a":1})", R"({"a":[1]})", R"({"a":{"x":1}})"}) {
-    EXPECT_FALSE(parseListFilters(bad)) << bad;
   }
 }
 

@@ -1,8 +1,8 @@
 #include "engine/logs/log_follower.h"
 
 #include <algorithm>
-#include <array>
 
+#include "common/net/read_only.h"
 #include "common/os/rfc3339.h"
 
 namespace flotilla::engine {
@@ -32,9 +32,7 @@ void LogFollower::start(net::StreamPtr stream, Done done) {
   auto self = shared_from_this();
   stream_->start(
       [self] {  // nobody has anything to say to a log: an end of input only stops our listening
-        std::array<char, 256> ignored{};
-        const auto got = self->stream_->read(ignored.data(), ignored.size());
-        if (!got ? got.error().kind() != ErrorKind::Unavailable : *got == 0) {
+        if (net::readerHasEnded(*self->stream_)) {
           self->stream_->enableRead(false);
         }
       },

@@ -1,8 +1,9 @@
 #include "engine/stats/stats_follower.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
+
+#include "common/net/read_only.h"
 
 namespace flotilla::engine {
 
@@ -12,10 +13,7 @@ void StatsFollower::start(net::StreamPtr stream, std::function<void()> done) {
   const auto self = shared_from_this();
   stream_->start(
       [self] {
-        // Nothing is expected from the reader but its end.
-        std::array<char, 256> ignored{};
-        const auto got = self->stream_->read(ignored.data(), ignored.size());
-        if (!got ? got.error().kind() != ErrorKind::Unavailable : *got == 0) {
+        if (net::readerHasEnded(*self->stream_)) {
           self->finish();
         }
       },

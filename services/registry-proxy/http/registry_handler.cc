@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/http/percent.h"
 #include "common/json/json.h"
 #include "registry-proxy/http/blob_reply.h"
 
@@ -139,7 +140,7 @@ Served<UpstreamDocument> RegistryHandler::fetchDocument(const http::Request& htt
     char separator = '?';
     for (const char* name : {"n", "last"}) {
       if (http_request.query.has(name)) {
-        call.resource += separator + std::string(name) + "=" + escapeQuery(http_request.query.get(name));
+        call.resource += separator + std::string(name) + "=" + http::percentEncode(http_request.query.get(name));
         separator = '&';
       }
     }

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/http/percent.h"
 #include "common/json/json.h"
 #include "registry-proxy/upstream/dial.h"
 
@@ -161,13 +162,13 @@ Result<std::string> Upstreams::fetchToken(const Endpoint& endpoint, const Upstre
   FetchRequest request{.url = realm, .tls = endpoint.tls};
   if (!call.credentials.identity_token.empty()) {
     request.method = "POST";
-    request.body = "grant_type=refresh_token&client_id=flotilla&service=" + escapeQuery(challenge.service) +
-                   "&scope=" + escapeQuery(scope) + "&refresh_token=" + escapeQuery(call.credentials.identity_token);
+    request.body = "grant_type=refresh_token&client_id=flotilla&service=" + http::percentEncode(challenge.service) +
+                   "&scope=" + http::percentEncode(scope) + "&refresh_token=" + http::percentEncode(call.credentials.identity_token);
   } else {
     request.url.target += request.url.target.find('?') == std::string::npos ? "?" : "&";
-    request.url.target += "scope=" + escapeQuery(scope) + "&service=" + escapeQuery(challenge.service);
+    request.url.target += "scope=" + http::percentEncode(scope) + "&service=" + http::percentEncode(challenge.service);
     if (!call.credentials.user.empty()) {
-      request.url.target += "&account=" + escapeQuery(call.credentials.user);
+      request.url.target += "&account=" + http::percentEncode(call.credentials.user);
       request.headers.add("Authorization", call.credentials.basic());
     }
   }

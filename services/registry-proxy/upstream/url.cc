@@ -1,6 +1,5 @@
 #include "registry-proxy/upstream/url.h"
 
-#include <cctype>
 #include <charconv>
 
 namespace flotilla::registry {
@@ -90,22 +89,6 @@ std::string Url::authority() const {
   std::string out = host.find(':') == std::string::npos ? host : "[" + host + "]";
   if (port != ownPort(scheme)) {
     out += ":" + std::to_string(port);
-  }
-  return out;
-}
-
-std::string escapeQuery(std::string_view value) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 15U];
-    }
   }
   return out;
 }

@@ -28,7 +28,4 @@ struct Url {
   [[nodiscard]] std::string text() const { return origin() + target; }
 };
 
-/// `value` escaped for a query.
-std::string escapeQuery(std::string_view value);
-
 }  // namespace flotilla::registry

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/job/cancel_hook.h"
 #include "common/job/job.h"
 
 namespace flotilla::testing_support {
@@ -31,39 +32,16 @@ class RecordedContext final : public JobContext {
       if (std::exchange(completed_, true)) {
         return;
       }
-      on_cancel_ = nullptr;
     }
+    cancel_.drop();
     result_.set_value(std::move(result));
   }
 
-  [[nodiscard]] bool cancelled() const override {
-    const std::lock_guard lock(mutex_);
-    return cancelled_;
-  }
-
-  void onCancel(std::function<void()> fn) override {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!cancelled_) {
-        on_cancel_ = std::move(fn);
-        return;
-      }
-    }
-    fn();
-  }
+  [[nodiscard]] bool cancelled() const override { return cancel_.cancelled(); }
+  void onCancel(std::function<void()> fn) override { cancel_.set(std::move(fn)); }
 
   /// What the queue does when the client left.
-  void cancel() {
-    std::function<void()> fn;
-    {
-      const std::lock_guard lock(mutex_);
-      cancelled_ = true;
-      fn = std::exchange(on_cancel_, nullptr);
-    }
-    if (fn) {
-      fn();
-    }
-  }
+  void cancel() { cancel_.cancel(); }
 
   [[nodiscard]] std::optional<Established> establishedMessage() const {
     const std::lock_guard lock(mutex_);
@@ -86,10 +64,9 @@ class RecordedContext final : public JobContext {
 
  private:
   const Job job_;
+  CancelHook cancel_;
   mutable std::mutex mutex_;  // guards what follows, but for result_
   std::optional<Established> established_;
-  std::function<void()> on_cancel_;
-  bool cancelled_ = false;
   bool completed_ = false;
   std::promise<JobResult> result_;
 };

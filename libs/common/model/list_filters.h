@@ -7,7 +7,7 @@
 
 #include "common/error/result.h"
 
-namespace flotilla::engine {
+namespace flotilla::model {
 
 /// Filter names with their values, as GET requests carry them in `filters`.
 using ListFilters = std::vector<std::pair<std::string, std::vector<std::string>>>;
@@ -25,4 +25,4 @@ bool matchesLabel(const Labels& labels, const std::string& filter) {
          (equals == std::string::npos || found->second == filter.substr(equals + 1));
 }
 
-}  // namespace flotilla::engine
+}  // namespace flotilla::model

@@ -1,8 +1,8 @@
-#include "engine/jobs/list_filters.h"
+#include "common/model/list_filters.h"
 
 #include "common/json/json.h"
 
-namespace flotilla::engine {
+namespace flotilla::model {
 namespace {
 
 /// False when the values are of another shape.
@@ -50,4 +50,4 @@ Result<ListFilters> parseListFilters(std::string_view text) {
   return filters;
 }
 
-}  // namespace flotilla::engine
+}  // namespace flotilla::model
