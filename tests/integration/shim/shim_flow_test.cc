@@ -13,7 +13,7 @@ namespace {
 using What = JournalLine::What;
 using nlohmann::json;
 
-/// What `seq -f`-like numbering of `count` lines looks like: no byte can be lost unseen.
+/// What `seq count` prints: no byte can be lost unseen.
 std::string numbers(int count) {
   std::string text;
   for (int i = 1; i <= count; ++i) {
@@ -23,7 +23,22 @@ std::string numbers(int count) {
   return text;
 }
 
-constexpr int kLines = 12'000'000;  // about 100 MB
+/// The same in lines of about 100 bytes, as programs write them: the log costs by the line.
+const std::string kPadding(90, '.');
+
+std::vector<std::string> countInLongLines(int count) {
+  return {"seq", "-s", kPadding + "\n", std::to_string(count)};
+}
+
+std::string longLines(int count) {
+  std::string text;
+  for (int i = 1; i < count; ++i) {
+    text += std::to_string(i) + kPadding + "\n";
+  }
+  return text + std::to_string(count) + "\n";
+}
+
+constexpr int kLongLines = 1'030'000;  // 100 MB
 
 void expectSame(const std::string& got, const std::string& want) {
   EXPECT_EQ(got.size(), want.size());
@@ -66,12 +81,12 @@ class ShimFlowTest : public ShimTest {
 };
 
 TEST_F(ShimFlowTest, RunToASleepingReaderLosesNothing) {
-  makeBundle({"seq", std::to_string(kLines)});
+  makeBundle(countInLongLines(kLongLines));
   launch();
   StreamClient stream(attachBeforeStart());
   go();
   nap();
-  expectSame(stream.readAll(false, std::chrono::seconds(60)).out, numbers(kLines));
+  expectSame(stream.readAll(false, std::chrono::seconds(60)).out, longLines(kLongLines));
   EXPECT_EQ(waitFor(What::Exit).exit_code, 0);
   waitGone();
 }
@@ -82,19 +97,19 @@ TEST_F(ShimFlowTest, ExecToASleepingReaderLosesNothing) {
   go();
   ExecStart start;
   start.exec_id = "e";
-  start.process_file = writeExec({"seq", std::to_string(kLines)});
+  start.process_file = writeExec(countInLongLines(kLongLines));
   const auto endpoint = client().execStart(start);
   ASSERT_TRUE(endpoint.has_value());
   StreamClient stream(*endpoint);
   nap();
-  expectSame(stream.readAll(false, std::chrono::seconds(60)).out, numbers(kLines));
+  expectSame(stream.readAll(false, std::chrono::seconds(60)).out, longLines(kLongLines));
   EXPECT_EQ(client().execState("e")->exit_code, 0);
 }
 
 TEST_F(ShimFlowTest, LateAttachToASleepingReaderLosesNothing) {
   spec_.open_stdin = true;
   spec_.log.max_size = 0;
-  makeBundle({"sh", "-c", "read x; seq " + std::to_string(kLines) + "; echo end >&2"});
+  makeBundle({"sh", "-c", "read x; seq -s '" + kPadding + "\n' " + std::to_string(kLongLines) + "; echo end >&2"});
   launch();
   go();
   AttachOptions options;
@@ -105,7 +120,7 @@ TEST_F(ShimFlowTest, LateAttachToASleepingReaderLosesNothing) {
   stream.send("\n");
   nap();
   const Output output = stream.readAll(false, std::chrono::seconds(60));
-  expectSame(output.out, numbers(kLines));
+  expectSame(output.out, longLines(kLongLines));
   EXPECT_EQ(output.err, "end\n");
   EXPECT_EQ(output.system, "");
   waitGone();
