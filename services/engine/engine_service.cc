@@ -340,6 +340,7 @@ Result<void> EngineService::Parts::reconcile() {
   if (options.sharing->alone) {
     return lifecycle->recovery.run();
   }
+  FLO_TRY(networks->join());
   if (leads) {
     lifecycle->recovery.takeOver();
   }

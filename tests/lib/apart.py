@@ -14,9 +14,10 @@ REDIS = shutil.which("redis-server")
 class Apart(Daemon):
     """What Daemon is, made of services: calls go to the first gateway. Append-only Redis unless told otherwise."""
 
-    def __init__(self, workers=2, gateways=1, append_only=True):
+    def __init__(self, workers=2, gateways=1, append_only=True, worker_options=()):
         super().__init__()
         self.worker_count, self.gateway_count, self.append_only = workers, gateways, append_only
+        self.worker_options = list(worker_options)
         self.redis = None
         self.workers, self.gateways = [None] * workers, [None] * gateways
         self.redis_socket = os.path.join(self.folder, "redis.sock")
@@ -74,7 +75,8 @@ class Apart(Daemon):
         if self.workers[number] is None or self.workers[number].poll() is not None:
             self.workers[number] = self.spawn(
                 os.path.join(bin_dir(), "flotilla-engine"), *self.queue, "--engine-id", self.engine_id, "--data-root",
-                self.root, "--exec-root", self.run_dir, "--drain", "5", "--metrics", "unix://" + self.metrics_socket(number))
+                self.root, "--exec-root", self.run_dir, "--drain", "5", "--metrics", "unix://" + self.metrics_socket(number),
+                *self.worker_options)
 
     def kill_worker(self, number, with_signal=signal.SIGKILL):
         self.workers[number].send_signal(with_signal)

@@ -303,6 +303,16 @@ Result<void> LocalNetworkManager::reconcile(
   FLO_TRY(rebuildRules());
   FLO_TRY(writeSysctl("/proc/sys/net/ipv4/conf/" + options_.bridge_name + "/route_localnet", '1'));
   FLO_TRY(writeSysctl("/proc/sys/net/ipv4/ip_forward", '1'));
+  return openPool();
+}
+
+Result<void> LocalNetworkManager::join() {
+  const MutexLock lock(mutex_);
+  FLO_TRY(ensureBridge(host_, options_.bridge_name, leases_.gateway(), options_.mtu));
+  return openPool();
+}
+
+Result<void> LocalNetworkManager::openPool() {
   if (!pool_) {
     FLO_TRY_ASSIGN(pool_, NamespacePool::create({.bridge = options_.bridge_name,
                                                  .mtu = options_.mtu,

@@ -31,6 +31,7 @@ class LocalNetworkManager final : public NetworkManager {
                             const std::string& container_name) override;
   Result<void> release(const std::string& container_id) override;
   Result<void> reconcile(const std::vector<std::pair<std::string, Endpoint>>& running) override;
+  Result<void> join() override;
   Result<NetworkSummary> find(const std::string& name_or_id) override;
   Result<std::string> inspectJson(const std::string& name_or_id) override;
   Result<std::string> listJson(const NetworkFilters& filters) override;
@@ -51,6 +52,7 @@ class LocalNetworkManager final : public NetworkManager {
   Result<void> publish(const std::vector<PublishedPort>& ports);
   Result<void> rebuildRules();
   Result<NamespacePool*> pool();
+  Result<void> openPool() FLO_REQUIRES(mutex_);
   Result<void> adoptLeases(const std::vector<std::pair<std::string, Endpoint>>& running);
 
   const NetworkOptions options_;

@@ -87,7 +87,7 @@ using NetworkFilters = std::vector<std::pair<std::string, std::vector<std::strin
 class NetworkManager {
  public:
   /// Reads or makes the records of bridge, host and none. Touches nothing of the kernel: reconcile()
-  /// does, and comes before the first attach(). `database` outlives the manager and was opened with
+  /// does, and comes before the first attach(); so may join(). `database` outlives the manager and was opened with
   /// networkMigrations(). Errors: InvalidArgument naming a bad option.
   static Result<std::unique_ptr<NetworkManager>> create(Database& database, NetworkOptions options);
   virtual ~NetworkManager() = default;
@@ -107,6 +107,9 @@ class NetworkManager {
   /// they should be for these containers (all that run with an endpoint, by ID) and removes
   /// leftovers of crashed starts.
   virtual Result<void> reconcile(const std::vector<std::pair<std::string, Endpoint>>& running) = 0;
+
+  /// Instead of reconcile(), beside workers of this host that have done it: changes nothing of theirs.
+  virtual Result<void> join() = 0;
 
   /// Errors: NotFound "network x not found".
   virtual Result<NetworkSummary> find(const std::string& name_or_id) = 0;

@@ -50,6 +50,29 @@ class Docker(unittest.TestCase):
             self.assertNotIn(name[:12], docker("ps", "-a"))
             docker("inspect", "site", code=1)
 
+    def test_every_worker_makes_networks(self):
+        with Apart() as services:
+            addresses = set()
+            for alone in (None, 0, 1):  # both, the second, the first
+                if alone is not None:
+                    services.kill_worker(alone)
+                    services.ready()
+                for number in range(4):
+                    name = "net-%s-%d" % (alone, number)
+                    run = services.docker("run", "-d", "--name", name, "-p", "80", "busybox", "sleep", "1000")
+                    self.assertEqual(run.returncode, 0, run.stderr)
+                    network = services.inspect(name)["NetworkSettings"]
+                    addresses.add(network["Networks"]["bridge"]["IPAddress"])
+                    self.assertTrue(network["Ports"]["80/tcp"])
+                if alone is not None:
+                    services.start_worker(alone)
+            self.assertEqual(len(addresses), 12, addresses)
+            first, last = services.inspect("net-None-0"), services.inspect("net-1-3")
+            heard = services.docker("exec", "net-1-3", "ping", "-c", "1", "-w", "5",
+                                    first["NetworkSettings"]["Networks"]["bridge"]["IPAddress"])
+            self.assertEqual(heard.returncode, 0, heard.stdout)
+            self.assertTrue(last["State"]["Running"])
+
     def test_bytes_arrive_whole(self):
         with Apart() as services:
             result = services.docker("run", "--rm", "--network", "none", "busybox", "sh", "-c",
@@ -190,6 +213,33 @@ class Killed(LoadChecks, unittest.TestCase):
                     rest += piece
                 self.assertIn(b'"StatusCode":7', rest, condition)
                 waiting.close()
+
+
+class Supervised(unittest.TestCase):
+    """flotilla-engine --workers N: one process that keeps N workers."""
+
+    @staticmethod
+    def children(process):
+        with open("/proc/%d/task/%d/children" % (process.pid, process.pid), encoding="ascii") as pids:
+            return {int(pid) for pid in pids.read().split()}
+
+    def test_workers_are_started_again_and_end_together(self):
+        with Apart(workers=1, worker_options=["--workers", "3"]) as services:
+            supervisor = services.workers[0]
+            until(lambda: len(self.children(supervisor)) == 3, 10, "three workers")
+            container = services.launch("sleep 1000")
+            for _ in range(3):
+                before = self.children(supervisor)
+                victim = before.pop()
+                os.kill(victim, signal.SIGKILL)
+                until(lambda gone=victim: len(self.children(supervisor)) == 3 and gone not in self.children(supervisor), 20,
+                      "another worker takes its place")
+                services.ready()
+            self.assertTrue(services.inspect(container)["State"]["Running"])
+            self.assertEqual(services.docker("exec", container, "echo", "on").stdout, b"on\n")
+            workers = self.children(supervisor)
+            self.assertEqual(services.kill_worker(0, signal.SIGTERM), 0)
+            self.assertEqual([pid for pid in workers if os.path.exists("/proc/%d" % pid)], [])
 
 
 class Refused(unittest.TestCase):

@@ -56,6 +56,7 @@ class FakeNetworks final : public NetworkManager {
     attached_.erase(id);
     return {};
   }
+  Result<void> join() override { return {}; }
   Result<void> reconcile(const std::vector<std::pair<std::string, Endpoint>>& running) override {
     const std::lock_guard lock(mutex_);
     attached_.clear();
