@@ -43,7 +43,7 @@ class EngineHost:
                 "--data-root", data_root or host.root, "--exec-root", run_dir or host.run_dir, "--name", self.name,
                 "--label", "host=" + self.name, "--stream-listen", "tcp://%s:%d" % (address, 2374 + number),
                 "--tlscacert", cluster.secret("ca.pem"), "--tlscert", own[0], "--tlskey", own[1],
-                "--discovery", cluster.discovery_url, "--advertise", address + ":2374", "--heartbeat", "1s", "--ttl", "30s",
+                "--discovery", cluster.discovery_url("engine", address), "--advertise", address + ":2374", "--heartbeat", "1s", "--ttl", "30s",
                 "--drain", "5", "--metrics", "unix://" + self.metrics_socket(number)]
 
     def metrics_socket(self, number):
@@ -66,13 +66,13 @@ class EngineHost:
 class Cluster(Daemon):
     """What Daemon is, over two hosts; host 0 has Redis, discovery and gateway, the others engines."""
 
-    def __init__(self, hosts=2, workers=2, append_only=True, gateway_options=()):
+    def __init__(self, hosts=2, workers=2, append_only=True, gateway_options=(), discovery="token"):
         super().__init__()
         self.network = Network(hosts=hosts + 1)
         self.centre = self.network.hosts[0]
         self.append_only, self.gateway_options = append_only, gateway_options
         self.secrets = os.path.join(self.folder, "secrets")
-        self.discovery_url = ""
+        self.discovery, self.token = discovery, ""  # token: the service's, redis: the queue's Redis
         self.engines = [EngineHost(self, host, workers) for host in self.network.hosts[1:]]
         self.named = {engine.name: engine for engine in self.engines}
 
@@ -94,6 +94,11 @@ class Cluster(Daemon):
         return "rediss://%s@%s:6379?password-file=%s&cacert=%s&cert=%s&key=%s" % (
             user, self.centre.address, self.secret("redis-%s.password" % user), self.secret("ca.pem"), *own)
 
+    def discovery_url(self, user, name):
+        if self.discovery == "redis":
+            return self.redis_url(user, name)
+        return "token://%s:5080/v1/%s" % (self.centre.address, self.token)
+
     def queue_options(self, user, name, key=None):
         return ["--queue", self.redis_url(user, name), "--cluster", CLUSTER, "--cluster-key", key or self.secret("cluster.key")]
 
@@ -112,8 +117,9 @@ class Cluster(Daemon):
             subprocess.run([CERTS, "init", self.secrets, CLUSTER], check=True, stdout=subprocess.DEVNULL)
             self.let_tests_look()
             self.start_redis()
-            self.start_discovery()
-            self.discovery_url = "token://%s:5080/v1/%s" % (self.centre.address, self.make_token())
+            if self.discovery == "token":
+                self.start_discovery()
+                self.token = self.make_token()
             self.start()
             self.load_image()
         except BaseException:
@@ -145,7 +151,8 @@ class Cluster(Daemon):
     def start(self, timeout=40):
         """Whatever does not run is started; returns when every host is healthy."""
         self.start_redis()
-        self.start_discovery()
+        if self.discovery == "token":
+            self.start_discovery()
         for engine in self.engines:
             engine.start()
         self.start_gateway()
@@ -175,7 +182,8 @@ class Cluster(Daemon):
         if self.starts("gateway"):
             own = self.certificate("gateway", self.centre.address)
             self.centre.start("gateway", "flotilla-api-gateway", *self.queue_options("gateway", self.centre.address),
-                              "-H", self.host, "--exec-root", os.path.join(self.folder, "g"), "--discovery", self.discovery_url,
+                              "-H", self.host, "--exec-root", os.path.join(self.folder, "g"), "--discovery",
+                              self.discovery_url("gateway", self.centre.address),
                               "--cluster-heartbeat", "1s", "--cluster-tlscacert", self.secret("ca.pem"), "--cluster-tlscert",
                               own[0], "--cluster-tlskey", own[1], *self.gateway_options)
             self.process = self.centre.processes["gateway"]

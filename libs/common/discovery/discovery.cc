@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include "common/discovery/redis_discovery.h"
 #include "common/discovery/token_discovery.h"
 
 namespace flotilla {
@@ -214,6 +215,9 @@ Result<std::unique_ptr<Discovery>> makeDiscovery(std::string_view url, Reactor& 
   if (scheme == "token" || scheme == "token+http") {
     FLO_TRY_ASSIGN(auto client, TokenClient::parse(scheme, rest, options.token));
     return makeTokenDiscovery(std::move(client), reactor, options);
+  }
+  if (scheme == "redis" || scheme == "rediss" || scheme == "redis+unix" || scheme == "unix") {
+    return makeRedisDiscovery(url, reactor, options);
   }
   return Error{ErrorKind::InvalidArgument, "discovery service not supported: " + std::string(scheme)};
 }

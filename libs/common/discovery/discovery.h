@@ -40,12 +40,13 @@ class Discovery {
 struct DiscoveryOptions {
   std::chrono::milliseconds heartbeat = std::chrono::seconds(60);  // poll period
   TokenOptions token = {};                                         // for token://
+  std::string cluster = "default";                                 // for redis://: its name there
   std::function<void(const Error&)> announce_failed = {};          // on the reactor's thread
 };
 
 /// `url`: "nodes://a:1,b:[2:4]...", the same without a scheme, "file://path", "memory://",
-/// "token://host/base/TOKEN" (HTTPS), "token+http://..." (plain). The source outlives its watches.
-/// Errors: InvalidArgument "discovery service not supported: <scheme>" and bad entries by name.
+/// "token://host/base/TOKEN" (HTTPS), "token+http://..." (plain), "redis://...", "rediss://...",
+/// "unix:///redis.sock" (RedisUrl). The source outlives its watches. Errors: InvalidArgument "discovery service not supported: <scheme>" and bad entries by name.
 Result<std::unique_ptr<Discovery>> makeDiscovery(std::string_view url, Reactor& reactor,
                                                  const DiscoveryOptions& options);
 

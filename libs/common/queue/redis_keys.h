@@ -25,6 +25,9 @@ namespace flotilla {
 ///   name:<name>      string, a minute: the id of the container that is being made under this name,
 ///                    or renamed to it. Taken (SET NX) and given back by the gateway that does it.
 ///
+///   members          sorted set, a day: hosts that announced themselves here (discovery/redis_discovery.h),
+///                    scored with the end of their announcement.
+///
 /// Channel cancel:<engine> (PUBLISH): ids of jobs to cancel, for the workers of one engine.
 class RedisKeys {
  public:

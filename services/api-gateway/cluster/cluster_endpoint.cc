@@ -99,6 +99,7 @@ Result<std::unique_ptr<ClusterEndpoint>> ClusterEndpoint::create(
         log::warning("the directory of hosts is away", {{"error", why.message()}});
       }});
   auto made = std::make_unique<WiredCluster>(reactor, std::move(directory), cluster, std::move(streams));
+  checked.discovery.cluster = cluster;
   FLO_TRY(made->wire(settings.discovery, std::move(checked), queue));
   return std::unique_ptr<ClusterEndpoint>(std::move(made));
 }

@@ -57,6 +57,7 @@ class Registration final : public HostRegistration {
     if (!settings_.discovery.empty()) {
       DiscoveryOptions discovery;
       discovery.heartbeat = settings_.heartbeat;
+      discovery.cluster = cluster_;
       discovery.token = {
           .ca_file = options.tls_ca_cert,
           .cert_file = options.tls_cert,

@@ -135,6 +135,17 @@ class Endpoint(unittest.TestCase):
         self.assertEqual(len(bridges), 2, json.dumps(bridges)[:500])
 
 
+class WithoutDiscoveryService(unittest.TestCase):
+    def test_hosts_find_each_other_in_redis(self):
+        with Cluster(workers=1, discovery="redis") as cluster:
+            self.assertEqual(set(cluster.statuses()), set(cluster.named))
+            cluster.kill_redis(with_data=False)
+            cluster.start()
+            self.assertEqual(cluster.redis_command("ACL", "LOG"), "")
+            run = cluster.docker("run", "--rm", "--network", "none", IMAGE, "echo", "hi")
+            self.assertEqual(run.stdout, b"hi\n", run.stderr)
+
+
 if __name__ == "__main__":
     skip_unless_root()
     if not REDIS:
