@@ -166,6 +166,7 @@ def parse_arguments():
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--netns", help="run the CLI in this network namespace")
     parser.add_argument("--tls", help="folder with ca.pem, cert.pem and key.pem: mutual TLS")
+    parser.add_argument("--hide", default="", help="pattern of text that is left out of what the target prints")
     parser.add_argument("--keep", help="write transcripts of this run into this folder")
     parser.add_argument("cases", nargs="*")
     return parser.parse_args()
@@ -194,6 +195,8 @@ def run_cases(options, target, reference, major):
                 expected, text, seconds = run_both(pool, target, reference, path)
             else:
                 text, seconds = run_case(target, path)
+            if options.hide:
+                text = re.sub(options.hide, "", text)
             if options.keep:
                 keep(options.keep, name, text)
             if options.record:

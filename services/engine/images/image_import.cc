@@ -51,7 +51,7 @@ Result<void> parsePlatform(const std::string& platform, ImportRequest& request) 
 }
 
 std::string configDocument(const ImageContext& context, const ImportRequest& request, const std::string& diff_id) {
-  const std::string created = rfc3339(wallClockNanoseconds());
+  const std::string created = request.created.empty() ? rfc3339(wallClockNanoseconds()) : request.created;
   OrderedJson out;
   out["architecture"] = request.architecture;
   if (!request.variant.empty()) {
@@ -88,6 +88,7 @@ Result<ImportRequest> checkImport(const ImportParameters& parameters, const std:
   ImportRequest request;
   request.architecture = host_architecture;
   request.message = parameters.message.empty() ? "Imported from -" : parameters.message;
+  request.created = parameters.created;
   if (!parameters.repo.empty()) {
     FLO_TRY_ASSIGN(request.tag, parseRepoTag(parameters.repo, parameters.tag));
   }

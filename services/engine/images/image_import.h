@@ -15,12 +15,13 @@ namespace flotilla::engine {
 struct ImportRequest {
   std::optional<Reference> tag;
   std::string message;
+  std::string created;  // RFC 3339, "" = now
   nlohmann::json config = nlohmann::json::object();  // changes applied
   std::string architecture, variant;
 };
 
 struct ImportParameters {  // as in the query
-  std::string repo, tag, message, platform;
+  std::string repo, tag, message, platform, created;
   std::vector<std::string> changes;
 };
 

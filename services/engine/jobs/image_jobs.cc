@@ -81,6 +81,7 @@ void import(const Streaming& streaming, const JobContextPtr& context) {
                               .tag = env.get("tag"),
                               .message = env.get("message"),
                               .platform = env.get("platform"),
+                              .created = env.get("created"),
                               .changes = env.getList("changes")},
                              streaming.images.architecture);
   if (!request) {

@@ -70,13 +70,17 @@ void ContainerCall::locate() {
     finish(ambiguous(reference_, known.hosts));
     return;
   }
+  auto hosts = context_.membership.healthy();
+  if (asked_hosts_ && !first_miss_ && !only_ && !hosts.empty() && job_.name.starts_with("container_")) {
+    forward(hosts.front());  // nobody has it: every job has words of its own for that
+    return;
+  }
   if (asked_hosts_) {
     finish(first_miss_ ? *std::move(first_miss_)
                        : JobResult(Error{ErrorKind::NotFound, "No such container: " + reference_}));
     return;
   }
   asked_hosts_ = true;
-  auto hosts = context_.membership.healthy();
   if (only_) {
     std::erase_if(hosts, [this](const HostPtr& host) { return host != only_; });
   }
@@ -124,7 +128,9 @@ void ContainerCall::chosen(const ContainerIndex::Entry& entry) {
 }
 
 void ContainerCall::answered(const HostPtr& host, JobResult result) {
-  const bool missing = !result && result.error().kind() == ErrorKind::NotFound;
+  // Not what else an engine may not find, as a network.
+  const bool missing = !result && result.error().kind() == ErrorKind::NotFound &&
+                       result.error().message().ends_with("No such container: " + job_.args.front());
   if (missing && !wasEstablished() && !asked_hosts_ && !cancelled()) {
     // It may have been removed and made again elsewhere, or never have been what was meant.
     const auto stale = context_.index.findOn(*host, job_.args.front());

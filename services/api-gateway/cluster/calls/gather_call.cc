@@ -162,11 +162,16 @@ void SaveCall::next() {
   question.name = "image_inspect";
   question.args = {job_.args[checked_++]};
   ask(candidates_, question, [this](const std::vector<HostAnswer>& answers) {
+    const HostPtr any = candidates_.front();
     candidates_.clear();
     for (const HostAnswer& answer : answers) {
       if (answer.result) {
         candidates_.push_back(answer.host);
       }
+    }
+    if (candidates_.empty() && job_.args.size() == 1 && mergedError(answers).kind() == ErrorKind::NotFound) {
+      forward(any);  // it has the words for what nobody has
+      return;
     }
     if (candidates_.empty()) {
       std::string names;

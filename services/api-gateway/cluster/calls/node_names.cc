@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <regex>
+#include <set>
 
 #include "common/json/json.h"
 
@@ -78,12 +79,18 @@ Result<void> applyNodeFilter(JobEnv& env, std::vector<HostPtr>& hosts) {
 Error mergedError(const std::vector<HostAnswer>& answers) {
   std::optional<ErrorKind> kind;
   std::string text;
+  std::set<std::string> said;
   for (const HostAnswer& answer : answers) {
     if (answer.result || answer.result.error().kind() == ErrorKind::NotFound) {
       continue;
     }
     kind = kind.value_or(answer.result.error().kind());
     text += (text.empty() ? "" : "\n") + answer.host->name() + ": " + answer.result.error().message();
+    said.insert(answer.result.error().message());
+  }
+  const auto failed = [](const HostAnswer& answer) { return !answer.result.has_value(); };
+  if (said.size() == 1 && answers.size() > 1 && std::ranges::all_of(answers, failed)) {
+    return Error{*kind, *said.begin()};
   }
   if (kind) {
     return Error{*kind, text};

@@ -21,7 +21,7 @@ NodeName splitNodeName(const Membership& membership, const std::string& referenc
 Result<void> applyNodeFilter(JobEnv& env, std::vector<HostPtr>& hosts);
 
 /// The one error of a change that several hosts refused: "node: text" lines, kind of the first.
-/// Hosts that lack the object do not count unless all do.
+/// Hosts that lack the object do not count unless all do. What all of them say is said once.
 Error mergedError(const std::vector<HostAnswer>& answers);
 
 }  // namespace flotilla::gateway

@@ -8,6 +8,7 @@
 #include "api-gateway/cluster/calls/node_names.h"
 #include "common/json/json.h"
 #include "common/os/random.h"
+#include "common/os/rfc3339.h"
 
 namespace flotilla::gateway {
 namespace {
@@ -74,6 +75,9 @@ void UploadCall::start() {
     branches_.back()->host = host;
   }
   // One that is not there by then does not get the image; the others do not wait.
+  if (job_.name == "image_import") {
+    job_.env.set("created", rfc3339(wallClockNanoseconds()));  // it is the same image everywhere
+  }
   const bool pull = job_.name == "image_create";  // a registry is asked first
   ready_timer_ = context_.reactor.runAfter(pull ? context_.times.change : context_.times.answer, [call = self<UploadCall>()] {
     call->ready_timer_ = 0;
@@ -158,7 +162,7 @@ void UploadCall::drop(const BranchPtr& branch, const Error& why) {
   if (const auto stream = std::exchange(branch->stream, nullptr)) {
     stream->abort();
   }
-  errors_ += (errors_.empty() ? "" : "\n") + branch->host->name() + ": " + why.message();
+  errors_.emplace_back(branch->host->name(), why.message());
   if (isSilence(*branch->result)) {
     context_.membership.suspect(branch->host);
   }
@@ -291,7 +295,7 @@ void UploadCall::takeLine(const BranchPtr& branch, const std::string& line) {
     return;
   }
   if (const auto error = json::stringOr(*document, "error", ""); error && !error->empty()) {
-    errors_ += (errors_.empty() ? "" : "\n") + branch->host->name() + ": " + *error;
+    errors_.emplace_back(branch->host->name(), *error);
     return;
   }
   const auto id = json::stringOr(*document, "id", "");
@@ -301,6 +305,20 @@ void UploadCall::takeLine(const BranchPtr& branch, const std::string& line) {
     return;  // "Loaded image: x" is said once
   }
   stream_->write(json::dump(*document) + "\n");
+}
+
+/// "node: text" lines; what every host says is said once.
+std::string UploadCall::errorText() const {
+  const bool same = errors_.size() == branches_.size() &&
+                    std::ranges::all_of(errors_, [this](const auto& error) { return error.second == errors_.front().second; });
+  if (same) {
+    return errors_.front().second;
+  }
+  std::string text;
+  for (const auto& [host, error] : errors_) {
+    text += (text.empty() ? "" : "\n") + host + ": " + error;
+  }
+  return text;
 }
 
 void UploadCall::finishIfComplete() {
@@ -321,7 +339,8 @@ void UploadCall::finishIfComplete() {
     return;
   }
   if (!errors_.empty()) {
-    stream_->write(json::dump({{"errorDetail", {{"message", errors_}}}, {"error", errors_}}) + "\n");
+    const std::string text = errorText();
+    stream_->write(json::dump({{"errorDetail", {{"message", text}}}, {"error", text}}) + "\n");
   }
   stream_->finish();
   close(JobOutput{});

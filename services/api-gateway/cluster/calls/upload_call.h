@@ -3,6 +3,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api-gateway/cluster/calls/merged_stream.h"
@@ -49,7 +50,8 @@ class UploadCall final : public ClusterCall {
   net::StreamPtr client_;
   bool input_ended_ = false;
   std::set<std::string> said_;       // lines that hosts share are passed on once
-  std::string errors_;               // "node: text" lines
+  [[nodiscard]] std::string errorText() const;
+  std::vector<std::pair<std::string, std::string>> errors_;  // of which hosts
   Reactor::TimerId ready_timer_ = 0;
   Reactor::TimerId stall_timer_ = 0;
 };
