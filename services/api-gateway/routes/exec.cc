@@ -38,12 +38,21 @@ void readAndStart(const Call& call) {
   readJson(call, [call](std::string body) { startExec(call, std::move(body)); });
 }
 
+/// The exit code of an exec whose output did not arrive is no answer.
+void answerInspect(const Call& call) {
+  if (const auto whole = call.dispatch.cut_streams.take(call.holes.front()); !whole) {
+    refuse(call, whole.error());
+    return;
+  }
+  answerQuery(call);
+}
+
 constexpr std::array kExecRoutes = {
     Route{"POST", "/containers/{name:.*}/exec", "exec_create", answerJson, {},
           "container.ExecOptions", 201},
     Route{"POST", "/exec/{id:.*}/start", "exec_start", readAndStart, {}, "container.ExecStartOptions"},
     Route{"POST", "/exec/{id:.*}/resize", "exec_resize", answerResize, kExecResize},
-    Route{"GET", "/exec/{id:.*}/json", "exec_inspect", answerQuery},
+    Route{"GET", "/exec/{id:.*}/json", "exec_inspect", answerInspect},
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <prometheus/gauge.h>
 
 #include "api-gateway/cluster/engine_client.h"
+#include "api-gateway/streams/cut_streams.h"
 #include "common/event/reactor.h"
 #include "common/http/exchange.h"
 #include "common/job/job.h"
@@ -16,6 +17,7 @@ struct Dispatch {
   EngineClient& cluster;
   prometheus::Gauge& jobs_in_flight;
   net::TlsContextPtr stream_tls = nullptr;  // how streams of other hosts are reached
+  CutStreams cut_streams = {};
 };
 
 /// Sends `job` for `exchange` and cancels it when the client leaves. Callbacks as JobQueue's: on any

@@ -157,18 +157,27 @@ class UploadCall final : public StreamCall {
 
 class HijackCall final : public StreamCall {
  public:
-  HijackCall(Dispatch& dispatch, http::ExchangePtr exchange, HijackStyle style)
-      : StreamCall(dispatch, std::move(exchange)), style_(std::move(style)) {}
+  HijackCall(Dispatch& dispatch, http::ExchangePtr exchange, HijackStyle style, std::string exec_id)
+      : StreamCall(dispatch, std::move(exchange)),
+        cut_streams_(dispatch.cut_streams),
+        style_(std::move(style)),
+        exec_id_(std::move(exec_id)) {}
 
  private:
   void connected(const Established& message, net::StreamPtr job_stream) override {
     relay(reactor(), exchange().hijack(style_.head(message)), std::move(job_stream),
-          RelayEnd::BothSides, [](const Result<void>&) {});
+          RelayEnd::BothSides, [this, self = shared_from_this()](const Result<void>& ended) {
+            if (!ended && !exec_id_.empty() && ended.error().message().starts_with("TLS")) {
+              cut_streams_.add(exec_id_, ended.error());
+            }
+          });
   }
 
   void failed(const Error& error) override { style_.failed(exchange(), error); }
 
+  CutStreams& cut_streams_;  // the gateway's, as dispatch
   const HijackStyle style_;
+  const std::string exec_id_;  // "" when this is no exec
 };
 
 }  // namespace
@@ -187,7 +196,9 @@ void answerUpload(Dispatch& dispatch, const http::ExchangePtr& exchange, Job job
 
 void answerHijack(Dispatch& dispatch, const http::ExchangePtr& exchange, Job job,
                   HijackStyle style) {
-  StreamCall::start(dispatch, std::make_shared<HijackCall>(dispatch, exchange, std::move(style)),
+  std::string exec_id = job.name == "exec_start" && !job.args.empty() ? job.args.front() : "";
+  StreamCall::start(dispatch,
+                    std::make_shared<HijackCall>(dispatch, exchange, std::move(style), std::move(exec_id)),
                     std::move(job));
 }
 

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -79,6 +80,22 @@ class Killed(LoadChecks, unittest.TestCase):
             self.cluster.start()
 
         self.under_load(disturb, ROUNDS)
+
+    def test_an_exec_whose_stream_is_cut_is_no_success(self):
+        container = self.cluster.launch("sleep 1000")
+        engine = self.cluster.named[self.cluster.node_of(container)]
+        script = "echo begun; sleep 4; echo ended; exit 0"
+        client = subprocess.Popen(["docker", "exec", container, "sh", "-c", script], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, env={**os.environ, "DOCKER_HOST": self.cluster.host})
+        self.assertEqual(client.stdout.readline(), b"begun\n")
+        for number in range(engine.count):  # one of them relays the stream to the gateway
+            engine.kill_worker(number)
+        self.cluster.start()
+        output, errors = client.communicate(timeout=30)
+        self.assertNotIn(b"ended", output)
+        self.assertNotEqual(client.returncode, 0)
+        self.assertIn(b"was cut before its end", errors)
+        self.assertEqual(self.cluster.docker("exec", container, "echo", "again").stdout, b"again\n")
 
     def test_redis_without_its_data(self):
         def disturb(_):
