@@ -60,6 +60,10 @@ class ContainerRuntime {
   /// A shim that has not been told to go leaves. A missing one is fine.
   virtual void end(const std::string& id) = 0;
 
+  /// Ends a shim whatever it does: its processes are killed and not started again. It leaves soon
+  /// after. A missing one is fine.
+  virtual void abandon(const std::string& id) = 0;
+
   /// No restart after the next exit; ends a restart's back-off.
   virtual Result<void> stopping(const std::string& id) = 0;
   virtual Result<void> setRestartPolicy(const std::string& id, const shim::RestartPolicy& policy) = 0;

@@ -156,7 +156,8 @@ Result<void> Recovery::settle(const ContainerRecord& record) {
   return {};
 }
 
-/// Folders of containers that were never stored, or whose removal was cut short.
+/// Containers that were never stored, or whose removal was cut short: their folders, and whatever of
+/// them still runs.
 void Recovery::removeOrphans() {
   std::set<std::string> ids;
   for (const std::string& id : parts_.runtime.known()) {
@@ -169,7 +170,7 @@ void Recovery::removeOrphans() {
   for (const std::string& id : ids) {
     const auto record = parts_.catalog.find(id);
     if (record && !*record) {
-      parts_.runtime.end(id);
+      log::warning("ending what is left of a container that is not in the store", {{"container", id}});
       remover_.bury(id);
     }
   }

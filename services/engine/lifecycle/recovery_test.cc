@@ -48,6 +48,15 @@ TEST_F(LifecycleTest, AWaitIsAnsweredFromItsRowAfterARestart) {
   }
 }
 
+TEST_F(LifecycleTest, AShimWithoutItsContainersRowIsEnded) {
+  const std::string id = create("web");
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  forget(id);
+  restartEngine();
+  EXPECT_FALSE(runtime_.alive(id));
+  EXPECT_TRUE(eventually([&] { return !networks_.attached(id); }));
+}
+
 TEST_F(LifecycleTest, AWaitBeforeTheStartSurvivesTheEngine) {
   const std::string id = create("web");
   wait("job", id, WaitCondition::NextExit);

@@ -81,7 +81,8 @@ void Remover::bury(const std::string& id) {
   if (parts_.runtime.alive(id)) {
     const auto record = parts_.catalog.find(id);
     if (record && !*record) {
-      buryAgain(id);  // removed, its shim is on its way out
+      parts_.runtime.abandon(id);  // removed; its shim is on its way out, or was just starting a process
+      buryAgain(id);
     }
     return;  // otherwise started anew: nothing to bury
   }

@@ -113,6 +113,12 @@ void ShimRuntime::end(const std::string& id) {
   static_cast<void>(client(id).end().has_value());
 }
 
+void ShimRuntime::abandon(const std::string& id) {
+  end(id);
+  static_cast<void>(client(id).stopping(true).has_value());
+  static_cast<void>(removeCgroup(cgroupPath(id)));  // kills; the shim removes what is left
+}
+
 Result<void> ShimRuntime::stopping(const std::string& id) { return client(id).stopping(true); }
 
 Result<void> ShimRuntime::setRestartPolicy(const std::string& id, const shim::RestartPolicy& policy) {

@@ -32,6 +32,7 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
   bool alive(const std::string& id) override;
   Result<void> go(const std::string& id, unsigned run) override;
   void end(const std::string& id) override;
+  void abandon(const std::string& id) override;
   Result<void> stopping(const std::string& id) override;
   Result<void> setRestartPolicy(const std::string& id, const shim::RestartPolicy& policy) override;
   Result<void> setLimits(const std::string& id, const std::string& limits) override;

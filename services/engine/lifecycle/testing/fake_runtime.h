@@ -144,6 +144,11 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
       shims_[id].alive = false;
     }
   }
+  void abandon(const std::string& id) override {
+    const std::lock_guard lock(mutex_);
+    shims_[id].running = false;
+    shims_[id].alive = false;
+  }
   Result<void> stopping(const std::string& id) override {
     const std::lock_guard lock(mutex_);
     shims_[id].stopping = true;
@@ -210,7 +215,14 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     calls_.push_back("cleanUp " + id);
     return true;
   }
-  std::vector<std::string> known() override { return {}; }
+  std::vector<std::string> known() override {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> ids;
+    for (const auto& [id, shim] : shims_) {
+      ids.push_back(id);
+    }
+    return ids;
+  }
 
   Result<StreamEndpoint> attach(const std::string&, const AttachOptions&) override {
     return StreamEndpoint{"unix:/fake", "ticket"};

@@ -76,6 +76,14 @@ class LifecycleTest : public testing::Test {
     return catalog_->get(name).value()->id;
   }
 
+  /// The container's row is lost, as with a database from before it.
+  void forget(const std::string& id) {
+    EXPECT_TRUE(database_->write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
+      FLO_TRY_ASSIGN(auto remove, transaction.prepare("DELETE FROM containers WHERE id = ?"));
+      return remove.bind(id).run();
+    }));
+  }
+
   ContainerState state(const std::string& id) { return catalog_->find(id).value()->state; }
 
   /// Actions of all events so far, in order.
