@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Shims of containers the store does not know: they are ended, with everything that belongs to them."""
+"""Shims that nobody owns any more: those of containers the store does not know, and those of containers that a client
+attached to and never started. They are ended, with everything that belongs to them."""
 import glob
 import os
 import sqlite3
@@ -54,6 +55,58 @@ class Orphans(unittest.TestCase):
             self.assertFalse(os.path.exists("/proc/%d" % pid))
             self.assertEqual(left_of(daemon, running), [])
             self.assertEqual(daemon.inspect(kept)["State"]["Status"], "running")
+
+    def test_a_container_attached_to_and_never_started(self):
+        with Daemon() as daemon:
+            container = daemon.create("echo ran", host_config={"NetworkMode": "bridge"})
+            clients = [daemon.open("POST", "/containers/%s/attach?stream=1&stdout=1" % container, upgrade=True)[0] for _ in range(2)]
+            shim = shim_of(daemon, container)
+            self.assertIsNotNone(shim)
+            clients[0].close()
+            daemon.kill()  # the other client's stream ends with the daemon: nobody is left
+            clients[1].close()
+            until(lambda: not os.path.exists("/proc/%d" % shim), 20, "the shim waits for a start that will not come")
+            daemon.start()
+            until(lambda: [item for item in left_of(daemon, container) if "/root/" not in item] == [], 20,
+                  lambda: "left: %s" % left_of(daemon, container))
+            daemon.start_container(container)
+            self.assertEqual(daemon.wait(container), 0)
+            self.assertEqual(daemon.logs(container), b"ran\n")
+
+    def test_the_last_client_goes_while_the_daemon_runs(self):
+        with Daemon() as daemon:
+            container = daemon.create("echo ran", host_config={"NetworkMode": "bridge"})
+            for _ in range(2):  # the second client meets a shim that leaves, or makes another
+                client, _, _ = daemon.open("POST", "/containers/%s/attach?stream=1&stdout=1" % container, upgrade=True)
+                client.close()
+            until(lambda: [item for item in left_of(daemon, container) if "/root/" not in item] == [], 20,
+                  lambda: "left: %s" % left_of(daemon, container))
+            daemon.start_container(container)
+            self.assertEqual(daemon.wait(container), 0)
+
+    def test_input_waits_for_the_start_when_its_client_has_gone(self):
+        with Daemon() as daemon:
+            for sent in (b"", b"typed ahead\n"):
+                container = daemon.create("cat; echo end", OpenStdin=True, StdinOnce=True)
+                before = daemon.descriptors()
+                client, _, _ = daemon.open("POST", "/containers/%s/attach?stream=1&stdin=1" % container, upgrade=True)
+                client.sendall(sent)
+                client.close()
+                until(lambda: daemon.descriptors() <= before, 20, "the daemon keeps the client's connection")
+                daemon.start_container(container)
+                self.assertEqual(daemon.wait(container, timeout=20), 0)
+                self.assertEqual(daemon.logs(container), sent + b"end\n")
+
+    def test_an_attached_client_keeps_its_shim(self):
+        with Daemon() as daemon:
+            container = daemon.create("echo ran")
+            gone, _, _ = daemon.open("POST", "/containers/%s/attach?stream=1&stdout=1" % container, upgrade=True)
+            stays, _, _ = daemon.open("POST", "/containers/%s/attach?stream=1&stdout=1" % container, upgrade=True)
+            gone.close()
+            daemon.start_container(container)
+            frame = stays.recv(100)
+            self.assertIn(b"ran\n", frame + stays.recv(100))
+            stays.close()
 
     def forget(self, daemon, containers):
         [path] = glob.glob(os.path.join(daemon.root, "*.db"))

@@ -24,19 +24,39 @@ Result<std::optional<StreamEndpoint>> Attacher::attach(const ContainerRecordPtr&
       return Error{ErrorKind::NotFound, "No such container: " + id};
     }
     if (!current->state.running()) {
-      if (const auto prepared = launcher_.prepare(*current); !prepared) {
-        log::debug("attach could not prepare the container",
-                   {{"container", id}, {"error", prepared.error().message()}});
-        return std::optional<StreamEndpoint>();
-      }
+      return attachBeforeStart(current, options);
     }
   }
+  note(record);
+  return connect(record->id, options);
+}
+
+Result<std::optional<StreamEndpoint>> Attacher::attachBeforeStart(const ContainerRecordPtr& record,
+                                                                  const AttachOptions& options) {
+  if (const auto prepared = launcher_.prepare(*record); !prepared) {
+    log::debug("attach could not prepare the container",
+               {{"container", record->id}, {"error", prepared.error().message()}});
+    return std::optional<StreamEndpoint>();
+  }
+  note(record);
+  auto endpoint = connect(record->id, options);
+  if (endpoint && !*endpoint) {
+    FLO_TRY_ASSIGN(const bool replaced, launcher_.replace(*record));
+    return replaced ? connect(record->id, options) : std::move(endpoint);
+  }
+  return endpoint;
+}
+
+void Attacher::note(const ContainerRecordPtr& record) {
   parts_.database.writeAsync(
       Durability::Relaxed,
       [this, record](Transaction& transaction) {
         return parts_.events.append(transaction, containerEvent(*record, "attach"));
       },
       [](const Result<void>&) {});
+}
+
+Result<std::optional<StreamEndpoint>> Attacher::connect(const std::string& id, const AttachOptions& options) {
   auto endpoint = parts_.sessions.attach(id, options);
   if (!endpoint && endpoint.error().kind() == ErrorKind::Unavailable) {
     return std::optional<StreamEndpoint>();  // exited meanwhile, or before

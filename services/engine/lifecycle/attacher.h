@@ -22,6 +22,11 @@ class Attacher {
   Result<void> resize(const ContainerRecord& record, unsigned height, unsigned width);
 
  private:
+  Result<std::optional<StreamEndpoint>> attachBeforeStart(const ContainerRecordPtr& record,
+                                                          const AttachOptions& options);
+  Result<std::optional<StreamEndpoint>> connect(const std::string& id, const AttachOptions& options);
+  void note(const ContainerRecordPtr& record);  // its `attach` event
+
   LifecycleParts& parts_;
   Launcher& launcher_;
 };

@@ -129,6 +129,10 @@ Result<void> JournalConsumer::applyLine(Transaction& transaction, const Containe
       state.exit_code = line.exit_code;
       return {};
     case JournalLine::What::End:
+      if (state.prepared) {  // its shim waited in vain for a start
+        state.prepared = false;
+        state.attached = false;
+      }
       if (state.status == ContainerStatus::Restarting) {  // the restart was called off
         state.status = ContainerStatus::Exited;
         state.pid = 0;

@@ -97,6 +97,18 @@ Result<void> Launcher::prepare(const ContainerRecord& record) {
   return launch(*current, std::move(shim_lock));
 }
 
+Result<bool> Launcher::replace(const ContainerRecord& record) {
+  FLO_TRY(consumer_.consume(record.id));
+  FLO_TRY_ASSIGN(const auto now, parts_.catalog.get(record.id));
+  // A start, also one that failed, is another run; without its last line the shim has not left by itself.
+  if (now->state.prepared || now->state.run != record.state.run || now->state.running()) {
+    return false;
+  }
+  undo(record.id);
+  FLO_TRY(prepare(*now));
+  return true;
+}
+
 Result<void> Launcher::launch(const ContainerRecord& record, UniqueFd shim_lock) {
   FLO_TRY(makeContainerFolders(parts_.paths, record.id));
   FLO_TRY_ASSIGN(auto net, network(record));

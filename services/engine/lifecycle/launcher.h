@@ -20,6 +20,10 @@ class Launcher {
   /// left behind on error.
   Result<void> prepare(const ContainerRecord& record);
 
+  /// For a shim that `record` was prepared with, and that answers nothing. When it has left because
+  /// nobody was attached any more, without having been told to start, another is prepared; else false.
+  Result<bool> replace(const ContainerRecord& record);
+
   /// Gives back what prepare() took, after a failed start.
   void undo(const std::string& id);
 

@@ -48,6 +48,30 @@ TEST_F(LifecycleTest, AWaitIsAnsweredFromItsRowAfterARestart) {
   }
 }
 
+TEST_F(LifecycleTest, AStartThatMeetsALeavingShimGetsAnother) {
+  const std::string id = create("web");
+  runtime_.leaveAtNextCall();
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  EXPECT_EQ(state(id).status, ContainerStatus::Running);
+  EXPECT_EQ(runtime_.launches(id), 2);
+}
+
+TEST_F(LifecycleTest, AnAttachThatMeetsALeavingShimGetsAnother) {
+  const std::string id = create("web");
+  runtime_.leaveAtNextCall();
+  EXPECT_TRUE(lifecycle_->attacher.attach(catalog_->find(id).value(), {}).value());
+  EXPECT_EQ(runtime_.launches(id), 2);
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  EXPECT_EQ(runtime_.launches(id), 2);
+}
+
+TEST_F(LifecycleTest, AShimThatDiesAtTheStartIsNotReplaced) {
+  const std::string id = create("web");
+  runtime_.failNextGo(Error{ErrorKind::Unavailable, "no shim"}, 128);
+  EXPECT_FALSE(lifecycle_->starter.start(id));
+  EXPECT_EQ(runtime_.launches(id), 1);
+}
+
 TEST_F(LifecycleTest, AShimWithoutItsContainersRowIsEnded) {
   const std::string id = create("web");
   ASSERT_TRUE(lifecycle_->starter.start(id));

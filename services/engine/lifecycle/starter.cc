@@ -71,6 +71,13 @@ Result<void> Starter::run(const ContainerRecord& record) {
   auto gone = parts_.runtime.go(record.id, before + 1);
   // The journal has the start, or the failure with its exit code, whatever go() said.
   auto consumed = consumer_.consume(record.id);
+  if (!gone && gone.error().kind() == ErrorKind::Unavailable) {
+    FLO_TRY_ASSIGN(const bool replaced, launcher_.replace(record));
+    if (replaced) {
+      gone = parts_.runtime.go(record.id, before + 1);
+      consumed = consumer_.consume(record.id);
+    }
+  }
   if (!gone && ranSince(record.id, before)) {
     return {};  // by the word of a worker that died over it
   }

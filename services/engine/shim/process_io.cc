@@ -416,6 +416,9 @@ void ProcessIo::onGone(const ClientStream* stream) {
   updateWatches();
   checkSettled();
   endStreamsWhenDone();
+  if (clients_.empty() && last_client_gone_) {
+    loop_.defer(last_client_gone_);
+  }
 }
 
 void ProcessIo::onInput(ClientStream* stream, std::string_view bytes) {

@@ -14,6 +14,7 @@ namespace flotilla::engine::shim {
 namespace {
 
 constexpr std::chrono::milliseconds kTrimAfter{500};
+constexpr std::chrono::seconds kStartLimit{60};  // how long a start may be behind the launch, with no client
 constexpr std::chrono::milliseconds kReleaseLimit{500};  // longest pause between two attempts
 
 void setOomScore(const std::string& process, int score) {
@@ -72,6 +73,8 @@ void Supervisor::prepare(std::vector<UniqueFd> passed) {
     });
   }
   io_ = makeIo();
+  io_->onLastClientGone([this] { leaveIfUnwanted(); });
+  loop_.after(kStartLimit, [this] { leaveIfUnwanted(); });
 }
 
 std::optional<StartFailure> Supervisor::makeSandbox(std::vector<UniqueFd> passed) {

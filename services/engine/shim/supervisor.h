@@ -28,7 +28,7 @@ class Supervisor {
   void prepare(std::vector<UniqueFd> passed);
 
  private:
-  enum class State { Created, Starting, Running, Exiting, BackOff, Ended };
+  enum class State { Created, Starting, Running, Exiting, BackOff, Leaving, Ended };  // Leaving: never started
   using json = nlohmann::json;
   using Answer = ControlServer::Answer;
 
@@ -62,6 +62,7 @@ class Supervisor {
   void limitsSet(const json& resources, const Answer& answer, int status);
   [[nodiscard]] json keepLimits(const json& resources) const;
   json leave();
+  void leaveIfUnwanted();
   void execStart(const json& request, const Answer& answer);
   [[nodiscard]] Error notRunning() const;
   std::shared_ptr<ProcessIo> makeIo();

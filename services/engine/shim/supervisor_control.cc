@@ -24,6 +24,9 @@ Error Supervisor::notRunning() const {
 }
 
 void Supervisor::handle(const json& request, const Answer& answer) {
+  if (state_ == State::Leaving) {
+    return;  // the end of the connection says so, when the journal has its last line
+  }
   const std::string op = textMember(request, "op");
   if (op == "go") {
     go(request, answer);
@@ -95,6 +98,8 @@ json Supervisor::attach(const json& request) {
   auto expected = door_->expect(textMember(request, "ticket"), [this, io, options](UniqueFd fd) {
     if (fd) {
       io->attach(ClientStream::create(loop_, std::move(fd), options));
+    } else {
+      loop_.defer([this] { leaveIfUnwanted(); });
     }
     if (options.lossless) {
       io->release();
@@ -217,7 +222,7 @@ json Supervisor::leave() {
     return errorAnswer(
         Error{ErrorKind::Conflict, "container " + spec_.container_id + " is not idle"});
   }
-  state_ = State::Exiting;
+  state_ = State::Leaving;
   ++lingering_;
   io_->finish([this] {
     --lingering_;
@@ -225,6 +230,14 @@ json Supervisor::leave() {
   });
   loop_.defer([this] { release([this] { end(); }); });
   return ok();
+}
+
+/// A container that was attached to and not started: once no client is left, nor input of one for the
+/// process, nobody will miss this shim. A start that comes later makes another.
+void Supervisor::leaveIfUnwanted() {
+  if (state_ == State::Created && !io_->hasClients() && !io_->hasInput() && door_->waiting() == 0) {
+    leave();
+  }
 }
 
 void Supervisor::execStart(const json& request, const Answer& answer) {

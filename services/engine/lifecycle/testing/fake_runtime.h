@@ -26,6 +26,11 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     const std::lock_guard lock(mutex_);
     limits_failure_ = std::move(error);
   }
+  /// The shim leaves, as one that nobody is attached to, just before the next go() or attach().
+  void leaveAtNextCall() {
+    const std::lock_guard lock(mutex_);
+    leaves_ = true;
+  }
   /// What the process does with signals: the signals it dies of (SIGKILL always).
   void setMortal(bool mortal) { mortal_ = mortal; }
 
@@ -117,6 +122,7 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     {
       const std::lock_guard lock(mutex_);
       Shim& shim = shims_[id];
+      FLO_TRY(leaveUnstarted(shim));
       if (!shim.alive) {
         return Error{ErrorKind::Unavailable, "no shim"};
       }
@@ -128,6 +134,7 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
       } else {
         JournalLine line;
         line.what = JournalLine::What::StartFailed;
+        ++shim.run;
         line.exit_code = next_failure_->second;
         line.error = next_failure_->first.message();
         append(shim, line);
@@ -224,7 +231,9 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     return ids;
   }
 
-  Result<StreamEndpoint> attach(const std::string&, const AttachOptions&) override {
+  Result<StreamEndpoint> attach(const std::string& id, const AttachOptions&) override {
+    const std::lock_guard lock(mutex_);
+    FLO_TRY(leaveUnstarted(shims_[id]));
     return StreamEndpoint{"unix:/fake", "ticket"};
   }
   Result<void> resize(const std::string&, unsigned, unsigned) override { return {}; }
@@ -261,6 +270,16 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     shim.running = true;
     append(shim, line);
   }
+  Result<void> leaveUnstarted(Shim& shim) {
+    if (!std::exchange(leaves_, false)) {
+      return {};
+    }
+    JournalLine line;
+    line.what = JournalLine::What::End;
+    append(shim, line);
+    shim.alive = false;
+    return Error{ErrorKind::Unavailable, "no shim"};
+  }
   void news(const std::string& id) {
     std::function<void()> told;
     {
@@ -289,6 +308,7 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
   std::map<std::string, Shim> shims_;
   std::optional<std::pair<Error, int>> next_failure_;
   std::optional<Error> limits_failure_;
+  bool leaves_ = false;
   std::vector<std::string> calls_;
   int last_pid_ = 1'000'000'000;  // beyond any real process
   std::atomic<bool> mortal_{true};
