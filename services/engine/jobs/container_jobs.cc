@@ -116,12 +116,18 @@ void wait(Parts& parts, const JobContextPtr& context) {
     context->complete(Error{ErrorKind::InvalidArgument, "invalid condition: " + json::quote(text)});
     return;
   }
+  Waiters& waiters = parts.lifecycle.waiters;
   const auto record = namedContainer(parts.lifecycle, job);
   if (!record) {
-    context->complete(record.error());
+    const auto past = waiters.answerOfRemoved(job.id, job.args.empty() ? "" : job.args.front(), *condition);
+    if (!past || !*past) {
+      context->complete(past ? record.error() : past.error());
+      return;
+    }
+    context->established({});
+    context->complete(JobOutput{waitAnswer(**past), {}});
     return;
   }
-  Waiters& waiters = parts.lifecycle.waiters;
   // The headers say that the waiter is stored; an answer that is quicker says so, too.
   const auto added = waiters.add(job.id, (*record)->id, *condition, [context](const WaitAnswer& answer) {
     context->established({});

@@ -81,6 +81,29 @@ TEST_F(LifecycleTest, AShimWithoutItsContainersRowIsEnded) {
   EXPECT_TRUE(eventually([&] { return !networks_.attached(id); }));
 }
 
+TEST_F(LifecycleTest, AWaitForTheRemovalOfWhatIsGoneGetsTheExitCode) {
+  const std::string id = create("web");
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  runtime_.exit(id, 7);
+  ASSERT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Exited; }));
+  ASSERT_TRUE(lifecycle_->remover.remove(id, RemoveVolumes::Keep));
+  Waiters& waiters = lifecycle_->waiters;
+  EXPECT_EQ(waiters.answerOfRemoved("job", id, WaitCondition::Removed).value().value().exit_code, 7);
+  EXPECT_FALSE(waiters.answerOfRemoved("job", id, WaitCondition::NotRunning).value());
+  EXPECT_FALSE(waiters.answerOfRemoved("job", "web", WaitCondition::Removed).value());
+}
+
+TEST_F(LifecycleTest, AnAnsweredWaitIsAnsweredAgainWhenTheContainerIsGone) {
+  const std::string id = create("web");
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  wait("job", id, WaitCondition::NextExit);
+  runtime_.exit(id, 7);
+  ASSERT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Exited; }));
+  ASSERT_TRUE(lifecycle_->remover.remove(id, RemoveVolumes::Keep));
+  const auto again = lifecycle_->waiters.answerOfRemoved("job", id, WaitCondition::NextExit);
+  EXPECT_EQ(again.value().value().exit_code, 7);
+}
+
 TEST_F(LifecycleTest, AWaitBeforeTheStartSurvivesTheEngine) {
   const std::string id = create("web");
   wait("job", id, WaitCondition::NextExit);

@@ -56,6 +56,25 @@ Result<std::optional<WaitAnswer>> Waiters::store(Transaction& transaction, const
   return std::optional<WaitAnswer>();
 }
 
+Result<std::optional<WaitAnswer>> Waiters::answerOfRemoved(const std::string& job,
+                                                           const std::string& container,
+                                                           WaitCondition condition) {
+  std::optional<WaitAnswer> answer;
+  FLO_TRY(parts_.database.read([&](Transaction& transaction) -> Result<void> {
+    FLO_TRY_ASSIGN(const auto known, findWaiter(transaction, job));
+    if (known) {
+      answer = known->answer;
+      return {};
+    }
+    FLO_TRY_ASSIGN(const auto tombstone, findTombstone(transaction, container));
+    if (tombstone && condition == WaitCondition::Removed) {
+      answer = WaitAnswer{job, tombstone->exit_code, tombstone->error};
+    }
+    return {};
+  }));
+  return answer;
+}
+
 void Waiters::cancel(const std::string& job) {
   {
     const std::lock_guard lock(mutex_);

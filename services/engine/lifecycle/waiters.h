@@ -24,6 +24,10 @@ class Waiters {
   /// Errors: NotFound "No such container: x".
   Result<void> add(const std::string& job, const std::string& container, WaitCondition condition,
                    OnAnswer on_answer);
+  /// The answer for a container that is not there any more: what this job was answered before, or,
+  /// for a wait for its removal, the exit code that the removal left (by whole id, for 10 minutes).
+  Result<std::optional<WaitAnswer>> answerOfRemoved(const std::string& job, const std::string& container,
+                                                    WaitCondition condition);
   /// The client is gone.
   void cancel(const std::string& job);
   /// Runs the callbacks of waiters whose answers are committed.
