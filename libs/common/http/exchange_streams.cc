@@ -202,6 +202,11 @@ class HijackedStreamImpl final : public HijackedStream,
       inner_->onHangup(std::move(fn));
     }
   }
+  void onGone(std::function<void()> fn) override {
+    if (inner_) {
+      inner_->onGone(std::move(fn));
+    }
+  }
   void shutdownWrite() override {
     if (inner_) {
       end_due_ = true;

@@ -257,6 +257,22 @@ TEST_F(ServerStreams, HijackHandsOverEarlyBytesAndBothDirections) {
   EXPECT_EQ(bytes, "HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\noutput after the end of input");
 }
 
+TEST_F(ServerStreams, AHijackedClientThatIsGoneIsToldFromOneThatHalfCloses) {
+  UniqueFd client = begin("POST /attach HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+  Reader raw{hijack("HTTP/1.1 101 UPGRADED\r\n\r\n")};
+  raw.begin();
+  ::shutdown(client.get(), SHUT_WR);
+  ASSERT_TRUE(until([&] { return raw.ended; }));
+  raw.stream->enableRead(false);
+  bool gone = false;
+  raw.stream->onGone([&] { gone = true; });
+  turn();
+  EXPECT_FALSE(gone);
+  client.reset();
+  EXPECT_TRUE(until([&] { return gone; }));
+  raw.stream->close();
+}
+
 TEST_F(ServerStreams, HijackAfterABodyAndAResponseBefore) {
   UniqueFd client =
       begin(std::string(kGetA) +
