@@ -72,6 +72,17 @@ TEST_F(LifecycleTest, AShimThatDiesAtTheStartIsNotReplaced) {
   EXPECT_EQ(runtime_.launches(id), 1);
 }
 
+TEST_F(LifecycleTest, AShimThatStaysForItsReadersIsBuriedAfterThem) {
+  const std::string id = create("web");
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  runtime_.exitWithReaders(id, 3);
+  ASSERT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Exited; }));
+  EXPECT_TRUE(networks_.attached(id));
+  runtime_.lose(id);
+  EXPECT_TRUE(eventually([&] { return !networks_.attached(id); }));
+  EXPECT_EQ(state(id).exit_code, 3);
+}
+
 TEST_F(LifecycleTest, AShimWithoutItsContainersRowIsEnded) {
   const std::string id = create("web");
   ASSERT_TRUE(lifecycle_->starter.start(id));

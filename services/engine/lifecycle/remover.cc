@@ -1,5 +1,6 @@
 #include "engine/lifecycle/remover.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <system_error>
@@ -12,7 +13,7 @@
 namespace flotilla::engine {
 namespace {
 
-constexpr std::chrono::milliseconds kBuryAgain{50};
+constexpr std::chrono::milliseconds kBuryAtLeastEvery{2000};  // of a shim whose readers are slow
 
 }  // namespace
 
@@ -69,10 +70,10 @@ Result<void> Remover::removeRecord(const ContainerRecord& record) {
   return {};
 }
 
-void Remover::bury(const std::string& id) {
+void Remover::bury(const std::string& id, std::chrono::milliseconds again) {
   auto lock = parts_.locks.take(id, "clean up");
   if (!lock) {
-    buryAgain(id);
+    buryAgain(id, again);
     return;
   }
   if (isBuried(id)) {
@@ -82,9 +83,12 @@ void Remover::bury(const std::string& id) {
     const auto record = parts_.catalog.find(id);
     if (record && !*record) {
       parts_.runtime.abandon(id);  // removed; its shim is on its way out, or was just starting a process
-      buryAgain(id);
     }
-    return;  // otherwise started anew: nothing to bury
+    const bool anew = record && *record && ((*record)->state.prepared || (*record)->state.running());
+    if (!anew) {
+      buryAgain(id, again);  // it said its last word, and may have readers yet
+    }
+    return;
   }
   // A run may have begun and ended since this burial was asked for: its journal speaks first.
   auto settled = consumer_.consume(id);
@@ -95,7 +99,7 @@ void Remover::bury(const std::string& id) {
     log::error("cannot record a lost container", {{"container", id}, {"error", settled.error().message()}});
   }
   if (!parts_.runtime.cleanUp(id)) {
-    buryAgain(id);
+    buryAgain(id, again);
     return;
   }
   if (const auto released = parts_.networks.release(id); !released) {
@@ -124,11 +128,11 @@ bool Remover::isBuried(const std::string& id) {
   return true;
 }
 
-void Remover::buryAgain(const std::string& id) {
-  parts_.reactor.post([this, id] {
-    parts_.reactor.runAfter(kBuryAgain, [this, id] {
-      if (!parts_.work.post([this, id] { bury(id); })) {
-        buryAgain(id);
+void Remover::buryAgain(const std::string& id, std::chrono::milliseconds delay) {
+  parts_.reactor.post([this, id, delay] {
+    parts_.reactor.runAfter(delay, [this, id, delay] {
+      if (!parts_.work.post([this, id, delay] { bury(id, std::min(2 * delay, kBuryAtLeastEvery)); })) {
+        buryAgain(id, delay);
       }
     });
   });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -22,13 +23,14 @@ class Remover {
   Result<void> remove(const std::string& id, RemoveVolumes volumes);
 
   /// The shim of `id` left: records a loss if it said no exit, gives the network back and removes
-  /// the run directory; of a removed container everything else too. Tries again while processes die.
-  void bury(const std::string& id);
+  /// the run directory; of a removed container everything else too. Tries again while processes die
+  /// and while slow readers keep it, after `again` at first, then less and less often.
+  void bury(const std::string& id, std::chrono::milliseconds again = std::chrono::milliseconds(50));
 
  private:
   Result<void> removeRecord(const ContainerRecord& record);
   bool isBuried(const std::string& id);
-  void buryAgain(const std::string& id);
+  void buryAgain(const std::string& id, std::chrono::milliseconds delay);
 
   LifecycleParts& parts_;
   Waiters& waiters_;

@@ -50,6 +50,22 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     news(id);
     leave(id);
   }
+  /// As exit(), but the shim stays for its readers until lose().
+  void exitWithReaders(const std::string& id, int code) {
+    std::function<void()> told;
+    {
+      const std::lock_guard lock(mutex_);
+      Shim& shim = shims_[id];
+      JournalLine line;
+      line.what = JournalLine::What::Exit;
+      line.exit_code = code;
+      append(shim, line);
+      shim.running = false;
+      told = std::exchange(shim.on_gone, nullptr);
+      shim.on_news = nullptr;
+    }
+    told();
+  }
   /// A restart of the restart policy.
   void restarted(const std::string& id) {
     {
