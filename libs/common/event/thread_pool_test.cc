@@ -43,12 +43,12 @@ TEST(ThreadPool, ReusesAnIdleThread) {
 }
 
 TEST(ThreadPool, RefusesWhenFull) {
-  ThreadPool pool({.name = "test", .max_threads = 1, .max_queued = 2});
-  std::promise<void> release;
+  std::promise<void> release;  // before the pool, whose threads use them until it is gone
   std::promise<void> started;
-  ASSERT_TRUE(pool.post([&] {
+  ThreadPool pool({.name = "test", .max_threads = 1, .max_queued = 2});
+  ASSERT_TRUE(pool.post([&started, released = release.get_future().share()] {
     started.set_value();
-    release.get_future().wait();
+    released.wait();
   }));
   started.get_future().wait();
   EXPECT_TRUE(pool.post([] {}));

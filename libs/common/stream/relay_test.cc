@@ -75,6 +75,12 @@ class RelayTest : public ::testing::TestWithParam<Path> {
     auto plain = net::makeSocketStream(*reactor_, std::move(fd));
     return GetParam() == Path::Spliced ? plain : std::make_shared<Opaque>(plain);
   }
+  /// Whatever a test was about: without its peers a relay ends, and with it what keeps it alive.
+  void TearDown() override {
+    left_.reset();
+    right_.reset();
+    EXPECT_TRUE(until([this] { return result_.has_value(); })) << "a relay outlives both of its peers";
+  }
   bool until(const std::function<bool()>& done) { return testing::runUntil(*reactor_, done); }
   void settle() {
     testing::runUntil(

@@ -89,7 +89,8 @@ class LifecycleTest : public testing::Test {
   /// Actions of all events so far, in order.
   std::vector<std::string> actions() {
     std::vector<std::string> list;
-    for (const Event& event : events_->after(0, 1000).value()) {
+    const auto events = events_->after(0, 1000);
+    for (const Event& event : events.value()) {
       list.push_back(event.action);
     }
     return list;
