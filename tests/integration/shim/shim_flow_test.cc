@@ -72,10 +72,10 @@ class ShimFlowTest : public ShimTest {
     EXPECT_TRUE(all.starts_with(output.out)) << "a gap in the output";
     EXPECT_GT(output.out.size(), 0U);
     EXPECT_LT(output.out.size(), all.size());
-  // Which of the two depends on where the reader was when its part went.
-  EXPECT_TRUE(output.system.find("rotated away") != std::string::npos ||
-              output.system.find("is gone") != std::string::npos)
-      << output.system;
+    // Which of the two depends on where the reader was when its part went.
+    EXPECT_TRUE(output.system.find("rotated away") != std::string::npos ||
+                output.system.find("is gone") != std::string::npos)
+        << output.system;
     waitGone();
   }
 };
