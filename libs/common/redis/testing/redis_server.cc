@@ -40,7 +40,9 @@ bool answers(const std::string& path) {
 }  // namespace
 
 bool RedisServer::installed() {
-  return ::access("/usr/bin/redis-server", X_OK) == 0 || ::access("/usr/local/bin/redis-server", X_OK) == 0;
+  auto asked = Process::spawn({.argv = {"redis-server", "--version"}, .lookup = ProcessSpec::Lookup::Path});
+  const auto ended = asked ? asked->wait(kStartLimit) : Result<ProcessExit>{asked.error()};
+  return ended && ended->code == 0;
 }
 
 Result<std::unique_ptr<RedisServer>> RedisServer::start(Options options) {
