@@ -18,6 +18,7 @@
 #include "common/log/log.h"
 #include "common/os/atomic_file.h"
 #include "common/os/random.h"
+#include "common/process/privileges.h"
 #include "common/stream/stream_server.h"
 #include "engine/images/image_records.h"
 #include "engine/images/local_image_store.h"
@@ -167,7 +168,11 @@ std::string EngineService::Parts::program(const std::string& name) const {
 Result<void> EngineService::Parts::wireStore() {
   FLO_TRY(checkRunFolder(paths));
   const bool alone = !options.sharing || options.sharing->alone;
-  FLO_TRY(makeEngineFolders(paths, alone ? Company::Alone : Company::Others));
+  std::optional<gid_t> stream_group;
+  if (!options.stream_group.empty()) {
+    FLO_TRY_ASSIGN(stream_group, process::findGroup(options.stream_group));
+  }
+  FLO_TRY(makeEngineFolders(paths, alone ? Company::Alone : Company::Others, stream_group));
   FLO_TRY_ASSIGN(id, engineId(options.root));
   FLO_TRY_ASSIGN(database, Database::open(paths.database(), allMigrations()));
   if (options.sharing) {
@@ -254,7 +259,7 @@ Result<void> EngineService::Parts::wireLifecycle() {
     return Error{ErrorKind::Internal, "no OCI runtime: install crun or runc"};
   }
   facts.runtime_name = std::filesystem::path(facts.runtime_path).filename();
-  facts.init_path = findInit();
+  facts.init_path = options.init_path.empty() ? findInit() : options.init_path;
   runtime = std::make_unique<ShimRuntime>(paths, reactor, ShimRuntime::Options{program("flotilla-shim")});
   queries = std::make_unique<ThreadPool>(ThreadPool::Options{"query", options.query_threads});
   work = std::make_unique<ThreadPool>(ThreadPool::Options{"work", options.work_threads});

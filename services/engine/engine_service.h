@@ -32,6 +32,8 @@ struct EngineOptions {
   std::string bip;                    // address of the bridge, "" = chosen
   std::string runtime_path;           // "" = crun, else runc
   std::string program_dir;            // of flotilla-shim and flotilla-unpack, "" = this program's
+  std::string init_path;              // of the program for --init, "" = found on the host
+  std::string stream_group;           // its members may connect to streams; "" = root alone
   std::string registry_proxy;         // where it listens, "" = unix://<run>/registry-proxy.sock
   std::size_t max_concurrent_downloads = 3;
   int max_download_attempts = 5;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <system_error>
 #include <vector>
@@ -33,6 +34,22 @@ Result<User> lookUp(const std::string& name) {
 }
 
 }  // namespace
+
+Result<gid_t> findGroup(const std::string& group) {
+  gid_t number = 0;
+  const char* end = group.data() + group.size();
+  if (const auto [at, bad] = std::from_chars(group.data(), end, number); bad == std::errc{} && at == end) {
+    return number;
+  }
+  std::vector<char> buffer(16384);
+  ::group entry{};
+  ::group* found = nullptr;
+  ::getgrnam_r(group.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr) {
+    return Error{ErrorKind::NotFound, "group " + group + " not found"};
+  }
+  return found->gr_gid;
+}
 
 Result<void> enterAsUser(const std::string& folder, const std::string& user) {
   std::error_code failed;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "common/error/result.h"
@@ -10,5 +12,8 @@ namespace flotilla::process {
 /// capabilities and without ways to get any. Not as root: only makes and enters the folder. Single
 /// thread, before anything from the network is read. Errors: Internal, NotFound (the user).
 Result<void> enterAsUser(const std::string& folder, const std::string& user);
+
+/// The group of that name or number. Errors: NotFound.
+Result<gid_t> findGroup(const std::string& group);
 
 }  // namespace flotilla::process

@@ -19,13 +19,14 @@ http::Response text(int status, std::string body) {
 
 class Port final : public StatusPort {
  public:
-  Port(Reactor& reactor, UniqueFd listener, const Metrics& metrics, std::function<Result<void>()> health)
+  Port(Reactor& reactor, UniqueFd listener, const Metrics& metrics, Options options)
       : metrics_(metrics),
-        health_(std::move(health)),
+        options_(std::move(options)),
         server_(reactor, [this](const http::ExchangePtr& exchange) { exchange->respond(answer(exchange->request())); }),
         acceptor_(reactor, std::move(listener), {.on_connection = [this](UniqueFd connection) {
                     const std::string peer = net::peerName(connection.get());
-                    server_.adopt(std::move(connection), peer);
+                    server_.adopt(std::move(connection), peer,
+                                  options_.address.kind == net::Address::Kind::Tcp ? options_.tls : nullptr);
                   }}) {}
 
   Result<void> start() { return acceptor_.start(); }
@@ -39,25 +40,23 @@ class Port final : public StatusPort {
       return text(200, metrics_.text());
     }
     if (request.path == "/healthz") {
-      const auto healthy = health_();
+      const auto healthy = options_.health();
       return healthy ? text(200, "ok\n") : text(503, healthy.error().message() + "\n");
     }
     return text(404, "page not found\n");
   }
 
   const Metrics& metrics_;
-  const std::function<Result<void>()> health_;
+  const Options options_;
   http::Server server_;
   net::Acceptor acceptor_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<StatusPort>> StatusPort::listen(Reactor& reactor, const net::Address& address,
-                                                       const Metrics& metrics,
-                                                       std::function<Result<void>()> health) {
-  FLO_TRY_ASSIGN(UniqueFd listener, net::listenOn(address));
-  auto port = std::make_unique<Port>(reactor, std::move(listener), metrics, std::move(health));
+Result<std::unique_ptr<StatusPort>> StatusPort::listen(Reactor& reactor, const Metrics& metrics, Options options) {
+  FLO_TRY_ASSIGN(UniqueFd listener, net::listenOn(options.address));
+  auto port = std::make_unique<Port>(reactor, std::move(listener), metrics, std::move(options));
   FLO_TRY(port->start());
   return std::unique_ptr<StatusPort>(std::move(port));
 }

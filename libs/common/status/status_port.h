@@ -6,6 +6,7 @@
 #include "common/event/reactor.h"
 #include "common/metrics/metrics.h"
 #include "common/net/address.h"
+#include "common/net/tls_context.h"
 
 namespace flotilla {
 
@@ -13,10 +14,14 @@ namespace flotilla {
 /// or before it runs.
 class StatusPort {
  public:
-  /// `health` answers /healthz: 200, or 503 with the error. It runs on the reactor's thread.
+  struct Options {
+    net::Address address;
+    net::TlsContextPtr tls = nullptr;      // for tcp
+    std::function<Result<void>()> health;  // answers /healthz: 200, or 503 with the error; on the reactor's thread
+  };
+
   /// Errors: those of net::listenOn.
-  static Result<std::unique_ptr<StatusPort>> listen(Reactor& reactor, const net::Address& address,
-                                                    const Metrics& metrics, std::function<Result<void>()> health);
+  static Result<std::unique_ptr<StatusPort>> listen(Reactor& reactor, const Metrics& metrics, Options options);
   virtual ~StatusPort() = default;
 };
 

@@ -1,18 +1,17 @@
 #include "api-gateway/listeners/bound_listener.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <utility>
 
 #include "common/net/address.h"
 #include "common/net/socket.h"
+#include "common/process/privileges.h"
 
 namespace flotilla::gateway {
 namespace {
@@ -20,23 +19,12 @@ namespace {
 constexpr std::uint16_t kPlainPort = 2375;
 constexpr std::uint16_t kTlsPort = 2376;
 
-Result<std::optional<gid_t>> findGroup(const std::string& group) {
+Result<std::optional<gid_t>> socketGroup(const std::string& group) {
   if (group.empty()) {
     return std::optional<gid_t>{};
   }
-  gid_t number = 0;
-  const auto [end, error] = std::from_chars(group.data(), group.data() + group.size(), number);
-  if (error == std::errc{} && end == group.data() + group.size()) {
-    return std::optional<gid_t>{number};
-  }
-  std::array<char, 16384> buffer{};
-  ::group entry{};
-  ::group* found = nullptr;
-  ::getgrnam_r(group.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) {
-    return Error{ErrorKind::NotFound, "group " + group + " not found"};
-  }
-  return std::optional<gid_t>{found->gr_gid};
+  FLO_TRY_ASSIGN(const gid_t found, process::findGroup(group));
+  return std::optional<gid_t>{found};
 }
 
 bool isLoopback(const std::string& address) {
@@ -90,7 +78,7 @@ Result<std::vector<BoundListener>> bindListeners(const std::string& host,
   if (address.kind == net::Address::Kind::Inherited) {
     return adoptActivated(activated.take(address.host), options);
   }
-  FLO_TRY_ASSIGN(const auto group, findGroup(options.group));
+  FLO_TRY_ASSIGN(const auto group, socketGroup(options.group));
   FLO_TRY_ASSIGN(UniqueFd fd,
                  net::listenOn(address, {.mode = options.mode, .group = group}));
   FLO_TRY_ASSIGN(auto listener, assess(std::move(fd), address.toString(), options));

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/os/carried_program.h"
 #include "engine/images/unpack/protocol.h"
 
 namespace flotilla::engine {
@@ -30,7 +31,8 @@ Result<std::unique_ptr<UnpackProcess>> UnpackProcess::start(const Options& optio
   }
   UniqueFd ours(pair[0]);
   UniqueFd theirs(pair[1]);
-  ProcessSpec spec{.argv = {options.program, options.directory}};
+  ProcessSpec spec{.argv = commandOf(options.program)};
+  spec.argv.push_back(options.directory);
   spec.env.emplace();
   spec.fds = {{layer.get(), unpack::kLayerFd}, {theirs.get(), unpack::kControlFd}, {STDERR_FILENO, STDERR_FILENO}};
   FLO_TRY_ASSIGN(Process process, Process::spawn(spec));

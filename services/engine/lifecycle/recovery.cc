@@ -1,5 +1,9 @@
 #include "engine/lifecycle/recovery.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -23,6 +27,17 @@ Result<void> makeFolder(const std::string& path, fs::perms permissions) {
   return {};
 }
 
+/// What is made in such a folder is of its group.
+Result<void> makeGroupFolder(const std::string& path, mode_t permissions, gid_t group) {
+  std::error_code failed;
+  fs::create_directories(path, failed);
+  if (failed || ::chown(path.c_str(), static_cast<uid_t>(-1), group) != 0 ||
+      ::chmod(path.c_str(), permissions | S_ISGID) != 0) {
+    return sysError("make " + path + " for group " + std::to_string(group), failed ? failed.value() : errno);
+  }
+  return {};
+}
+
 }  // namespace
 
 bool wantsRestart(const ContainerRecord& record) {
@@ -36,7 +51,7 @@ bool wantsRestart(const ContainerRecord& record) {
   return policy == "unless-stopped" || (policy == "on-failure" && record.state.exit_code != 0);
 }
 
-Result<void> makeEngineFolders(const Paths& paths, Company company) {
+Result<void> makeEngineFolders(const Paths& paths, Company company, std::optional<gid_t> stream_group) {
   constexpr auto kPublic = fs::perms(0711);
   constexpr auto kPrivate = fs::perms(0700);
   if (company == Company::Alone) {
@@ -47,9 +62,13 @@ Result<void> makeEngineFolders(const Paths& paths, Company company) {
   FLO_TRY(makeFolder(paths.run(), kPublic));
   FLO_TRY(makeFolder(paths.containers(), fs::perms(0710)));
   FLO_TRY(makeFolder(paths.tmp(), kPrivate));
-  FLO_TRY(makeFolder(paths.runContainers(), kPrivate));
   FLO_TRY(makeFolder(paths.runtimeRoot(), kPrivate));
   FLO_TRY(makeFolder(paths.locks(), kPrivate));
+  if (stream_group) {
+    FLO_TRY(makeGroupFolder(paths.runContainers(), 0710, *stream_group));
+    return makeGroupFolder(paths.streams(), 0750, *stream_group);
+  }
+  FLO_TRY(makeFolder(paths.runContainers(), kPrivate));
   return makeFolder(paths.streams(), fs::perms(0750));
 }
 

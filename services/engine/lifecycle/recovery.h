@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +17,10 @@ namespace flotilla::engine {
 /// Whether other workers of this host live: what they are making is not swept away then.
 enum class Company { Alone, Others };
 
-/// Makes the folders of paths.h and, when alone, empties tmp/. Before anything else.
-Result<void> makeEngineFolders(const Paths& paths, Company company = Company::Alone);
+/// Makes the folders of paths.h and, when alone, empties tmp/. Before anything else. Members of
+/// `stream_group`, a gateway without privileges, reach the sockets of streams and nothing else.
+Result<void> makeEngineFolders(const Paths& paths, Company company = Company::Alone,
+                               std::optional<gid_t> stream_group = std::nullopt);
 
 /// Start-up: makes the records agree with the world, whatever was going on when the last worker
 /// died (decisions.md 7). Runs before the first job.

@@ -64,7 +64,7 @@ Result<UniqueFd> ShimRuntime::reserve(const std::string& id) {
   auto pause = std::chrono::microseconds(200);
   while (true) {
     // Opened anew each time: the clean-up after an earlier run may have removed the file.
-    ::mkdir(paths_.runContainer(id).c_str(), 0700);
+    ::mkdir(paths_.runContainer(id).c_str(), 0710);  // the group is that of the folder above
     UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0 && isStill(lock.get(), path)) {
       return lock;

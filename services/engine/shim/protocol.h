@@ -17,7 +17,7 @@
 ///     fds 6.. sources of bind mounts opened with open_tree(), LaunchSpec::binds in order
 ///           (and published-port listeners after them, LaunchSpec::port_fds of them: held only)
 ///
-/// Sockets, in <run>/containers/<id>/ (0700, root):
+/// Sockets, in <run>/containers/<id>/ (0710, root and the gateways' group):
 ///   ctl.sock  SOCK_SEQPACKET; one JSON object a packet, at most 64 KiB: {"op": ..., ...}; every
 ///             request is answered by one packet {"ok": true, ...} or {"error": msg, "kind": kind,
 ///             "code": 125|126|127}; requests of one connection are answered in order. The same

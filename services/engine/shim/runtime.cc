@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "common/os/carried_program.h"
+
 namespace flotilla::engine::shim {
 namespace {
 
@@ -63,8 +65,10 @@ std::string Runtime::file(const std::string& name, const char* suffix) const {
 }
 
 std::vector<std::string> Runtime::base(const std::string& name) const {
-  return {spec_.runtime,  "--root", spec_.runtime_root, "--log", file(name, ".runtime.log"),
-          "--log-format", "json"};
+  std::vector<std::string> arguments = commandOf(spec_.runtime);
+  arguments.insert(arguments.end(), {"--root", spec_.runtime_root, "--log", file(name, ".runtime.log"),
+                                     "--log-format", "json"});
+  return arguments;
 }
 
 Result<pid_t> Runtime::run(const StdioFds& stdio, const std::string& console) {
@@ -123,7 +127,7 @@ SpawnRequest Runtime::request(std::vector<std::string> arguments, const StdioFds
   out.inherit = spec_.has_netns ? kNetnsFd : -1;
   if (is_crun_) {
     if (!program_) {
-      program_ = openReadOnly(spec_.runtime);
+      program_ = openReadOnly(out.arguments.front());  // crun, or the loader that it came with
     }
     if (program_) {
       out.program = program_.get();

@@ -20,15 +20,17 @@ namespace flotilla::engine {
 ///       bundle/config.json
 ///     volumes/<name>/_data
 ///     tmp/                         half-made things; emptied at start-up
+///     bin/<digest>/                programs of an engine in a container (worker/host_entry.h)
 ///   <run>/                         /run/flotilla, gone at reboot, 0711 root
 ///     flotilla.sock flotilla.pid
 ///     crun/                        the runtime's --root
-///     streams/                     0750: stream ports of workers
+///     streams/                     0750: stream ports of workers; with --group it, containers/ and what is in them
+///                                  are of the gateways' group
 ///     locks/<id>.lock              per-container transition locks
 ///     workers/<worker>.lock        held by each worker as long as it lives
 ///     leader.lock start.lock       held by the host's leader; by the worker that starts
 ///     bell                         written and watched by all workers: somebody committed
-///     containers/<id>/             0700: launch.json ctl.sock io.sock shim.lock binds/ exec-*.json
+///     containers/<id>/             0710: launch.json ctl.sock io.sock shim.lock binds/ exec-*.json
 class Paths {
  public:
   Paths(std::string root, std::string run) : root_(std::move(root)), run_(std::move(run)) {}
@@ -42,6 +44,7 @@ class Paths {
   [[nodiscard]] std::string links() const { return root_ + "/l"; }
   [[nodiscard]] std::string volumes() const { return root_ + "/volumes"; }
   [[nodiscard]] std::string tmp() const { return root_ + "/tmp"; }
+  [[nodiscard]] std::string programs() const { return root_ + "/bin"; }
   [[nodiscard]] std::string containers() const { return root_ + "/containers"; }
   [[nodiscard]] std::string container(const std::string& id) const { return containers() + "/" + id; }
   [[nodiscard]] std::string journal(const std::string& id) const { return container(id) + "/journal"; }

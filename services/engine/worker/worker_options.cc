@@ -22,6 +22,12 @@ void declareEngine(CLI::App& app, WorkerOptions& options) {
   app.add_option("--firewall-table", options.table, "Name of the nftables table");
   app.add_option("--registry-proxy", options.registry_proxy, "Where the registry proxy listens that pulls go through")
       ->envname("FLOTILLA_REGISTRY_PROXY");
+  app.add_option("-G,--group", options.group, "Group of gateways without privileges: its members may connect to streams")
+      ->envname("FLOTILLA_GROUP");
+  app.add_flag("--enter-host", options.enter_host,
+               "For an engine in a container with the host's pids: work in the host's mount namespace, with"
+               " programs copied to the data root, so that containers need nothing of the engine's")
+      ->envname("FLOTILLA_ENTER_HOST");
   app.add_option("--bip", options.bip, "IP address and netmask of the default bridge, in CIDR notation");
 }
 
@@ -30,8 +36,9 @@ void declareProcess(CLI::App& app, WorkerOptions& options) {
   app.add_option("--drain", options.drain_seconds, "Seconds running jobs have to finish after SIGTERM")
       ->check(CLI::Range(0, 3600));
   app.add_option("--metrics", options.metrics_address,
-                 "Address of /metrics and /healthz: tcp://127.0.0.1:9324 or unix:///path; worker N of several"
-                 " uses the port plus N, or the path with .N behind it");
+                 "Address of /metrics and /healthz: tcp://127.0.0.1:9324 (the first free one of 16 ports) or"
+                 " unix:///path (worker N of several: .N behind it). With --tlscert tcp is mutual TLS")
+      ->envname("FLOTILLA_METRICS");
   app.add_option("--worker-slot", options.slot)->group("")->configurable(false);
 }
 

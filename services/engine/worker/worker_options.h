@@ -25,6 +25,8 @@ struct WorkerOptions {
   std::string bridge = "flotilla0";
   std::string table = "flotilla";
   std::string bip;
+  std::string group;           // whose members reach streams, "" = root alone
+  bool enter_host = false;     // work on the host, out of the container this process was started in
   std::string registry_proxy;  // "" = unix://<exec-root>/registry-proxy.sock
   int workers = 1;
   int drain_seconds = 10;

@@ -23,6 +23,7 @@
 #include "engine/engine_service.h"
 #include "engine/leadership.h"
 #include "engine/store/paths.h"
+#include "engine/worker/host_entry.h"
 #include "engine/worker/host_identity.h"
 #include "engine/worker/host_registration.h"
 
@@ -30,6 +31,7 @@ namespace flotilla::engine {
 namespace {
 
 constexpr std::uint16_t kMetricsPort = 9324;
+constexpr int kMetricsPorts = 16;  // tried, from the one that was asked for
 constexpr std::chrono::milliseconds kDrainLook{20};
 // Jobs that wait for something or follow something: another worker, or the client, takes them up.
 constexpr std::array<std::string_view, 4> kEndless = {"container_wait", "events", "container_logs", "container_stats"};
@@ -53,6 +55,13 @@ class WorkerProcess {
 
   Result<void> run() {
     const Paths paths(options_.data_root, options_.exec_root);
+    FLO_TRY(readFiles());
+    if (options_.enter_host) {
+      FLO_TRY_ASSIGN(host_, enterHost(paths));
+      for (std::string* file : {&options_.tls_ca_cert, &options_.tls_cert, &options_.tls_key}) {
+        *file = file->empty() ? "" : host_->ofContainer(*file);
+      }
+    }
     FLO_TRY(makeFolders());
     // Until it serves: workers that start at once open the state one after the other.
     FLO_TRY_ASSIGN(start_turn_, takeStartTurn(paths.startLock()));
@@ -72,6 +81,18 @@ class WorkerProcess {
   }
 
  private:
+  /// Keys, certificates and passwords: before the host is entered, where these names mean others.
+  Result<void> readFiles() {
+    FLO_TRY_ASSIGN(queue_options_, queueOptions(options_.queue));
+    if (!options_.stream_listen.empty() || !options_.tls_cert.empty()) {
+      FLO_TRY_ASSIGN(tls_, net::TlsContext::create({.cert_file = options_.tls_cert,
+                                                    .key_file = options_.tls_key,
+                                                    .ca_file = options_.tls_ca_cert,
+                                                    .peer_check = net::TlsContext::PeerCheck::Required}));
+    }
+    return {};
+  }
+
   Result<void> makeFolders() const {
     for (const auto& path : {options_.data_root, options_.exec_root}) {
       std::error_code failed;
@@ -85,7 +106,7 @@ class WorkerProcess {
 
   Result<void> makeQueue(const Paths& paths) {
     FLO_TRY_ASSIGN(engine_id_, settleEngineId(options_.data_root, options_.engine_id));
-    FLO_TRY_ASSIGN(auto queue_options, queueOptions(options_.queue));
+    RedisQueueOptions queue_options = *std::move(queue_options_);
     queue_options.metrics = &metrics_;
     queue_options.worker_id = worker_id_;
     queue_options.workers_folder = paths.workers();
@@ -111,6 +132,12 @@ class WorkerProcess {
     engine.table_name = options_.table;
     engine.bip = options_.bip;
     engine.registry_proxy = options_.registry_proxy;
+    engine.stream_group = options_.group;
+    if (host_) {
+      engine.program_dir = host_->programs.folder;
+      engine.runtime_path = engine.program_dir + "/crun";
+      engine.init_path = engine.program_dir + "/tini-static";
+    }
     engine.sharing = SharingOptions{worker_id_, !WorkerPresence::anyLives(paths.workers()),
                                     [folder = paths.workers()](const std::string& worker) {
                                       return WorkerPresence::lives(folder, worker);
@@ -124,12 +151,8 @@ class WorkerProcess {
       if (options_.slot > 0 && listen.port != 0) {
         listen.port = static_cast<std::uint16_t>(listen.port + options_.slot);
       }
-      FLO_TRY_ASSIGN(auto tls, net::TlsContext::create({.cert_file = options_.tls_cert,
-                                                        .key_file = options_.tls_key,
-                                                        .ca_file = options_.tls_ca_cert,
-                                                        .peer_check = net::TlsContext::PeerCheck::Required}));
       engine.stream_export = StreamExporter::Options{
-          .listen = std::move(listen), .advertise = options_.stream_advertise, .tls = std::move(tls)};
+          .listen = std::move(listen), .advertise = options_.stream_advertise, .tls = tls_};
     }
     FLO_TRY_ASSIGN(service_, EngineService::create(std::move(engine), *reactor_, *queue_, metrics_));
     return {};
@@ -145,9 +168,22 @@ class WorkerProcess {
     } else if (options_.slot > 0) {
       address.path += "." + std::to_string(options_.slot);
     }
-    return StatusPort::listen(*reactor_, address, metrics_, [this]() -> Result<void> {
+    auto opened = openStatus(address);
+    // Other workers of this host may have been started with the same port.
+    for (int more = 1; !opened && opened.error().kind() == ErrorKind::Conflict && more < kMetricsPorts &&
+                       address.kind == net::Address::Kind::Tcp && address.port != 0;
+         ++more) {
+      ++address.port;
+      opened = openStatus(address);
+    }
+    return opened;
+  }
+
+  Result<std::unique_ptr<StatusPort>> openStatus(const net::Address& address) {
+    const auto health = [this]() -> Result<void> {
       return serving_ ? queue_->health() : Result<void>{Error{ErrorKind::Unavailable, "starting or ending"}};
-    });
+    };
+    return StatusPort::listen(*reactor_, metrics_, {.address = address, .tls = tls_, .health = health});
   }
 
   void begun(const Result<void>& started) {
@@ -235,10 +271,13 @@ class WorkerProcess {
     return {};
   }
 
-  const WorkerOptions& options_;
+  WorkerOptions options_;  // files by names that are good here
   int ready_fd_;
   const std::string worker_id_ = std::to_string(::getpid()) + "-" + randomHex(4);
   std::string engine_id_;
+  std::optional<RedisQueueOptions> queue_options_;
+  net::TlsContextPtr tls_;  // null: no certificate was given
+  std::optional<HostEntry> host_;  // absent: this process is the host's already
   Metrics metrics_;
   UniqueFd start_turn_;
   std::unique_ptr<Reactor> reactor_;

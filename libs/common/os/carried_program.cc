@@ -1,0 +1,16 @@
+#include "common/os/carried_program.h"
+
+#include <unistd.h>
+
+namespace flotilla {
+
+std::vector<std::string> commandOf(const std::string& path) {
+  const std::string folder = path.substr(0, path.rfind('/') + 1);
+  const std::string loader = folder + "ld.so";
+  if (folder.empty() || ::access(loader.c_str(), X_OK) != 0) {
+    return {path};
+  }
+  return {loader, "--library-path", folder + "lib", path};
+}
+
+}  // namespace flotilla
