@@ -41,6 +41,11 @@ def wait_for(socket, process, log):
         time.sleep(0.1)
 
 
+def netns_of(endpoint):
+    """The network namespace of a dockerd() by its endpoint: its containers' published ports are in it."""
+    return os.path.basename(os.path.dirname(endpoint))
+
+
 @contextlib.contextmanager
 def dockerd(program):
     """Runs it, and gives its endpoint. Its mounts and links end with its namespaces, its cgroup is removed."""
