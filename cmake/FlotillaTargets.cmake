@@ -19,19 +19,28 @@ if(FLO_SANITIZE)
   file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/findings")  # what its programs report (cmake/sanitizer_reports.cc)
 endif()
 if(FLO_SANITIZE STREQUAL "address")
-  target_compile_options(flotilla_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_link_options(flotilla_options INTERFACE -fsanitize=address,undefined)
+  # Calls in place of code for each access: every run of the tests compiles this build.
+  target_compile_options(flotilla_options INTERFACE -fsanitize=address --param asan-instrumentation-with-call-threshold=0
+    -fno-omit-frame-pointer)
+  target_link_options(flotilla_options INTERFACE -fsanitize=address)
+elseif(FLO_SANITIZE STREQUAL "undefined")
+  target_compile_options(flotilla_options INTERFACE -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(flotilla_options INTERFACE -fsanitize=undefined)
 elseif(FLO_SANITIZE STREQUAL "thread")
   target_compile_options(flotilla_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
   target_link_options(flotilla_options INTERFACE -fsanitize=thread)
 endif()
 
-# With FLO_UNITY the sources of a library are compiled together, ten at a time, which spares reading
+# With FLO_UNITY the sources of a library are compiled together, ten and more at a time, which spares reading
 # the same headers again: a third of the time of a build from nothing. Names of their own (anonymous
 # namespaces, static) must then differ between the sources of one folder.
+set(FLO_TOGETHER 10)
+if(FLO_SANITIZE)
+  set(FLO_TOGETHER 25)  # nearly all of what these take to compile is headers
+endif()
 function(flotilla_compile_together target)
   if(FLO_UNITY)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 10)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${FLO_TOGETHER})
   endif()
 endfunction()
 
@@ -66,7 +75,7 @@ function(flotilla_executable)
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 endfunction()
 
-# Builds what `ctest -L unit` runs and nothing else.
+# Builds what `ctest -L unit` runs and nothing else. With FLO_UNITY `all` leaves it out.
 add_custom_target(unit_tests)
 
 function(flotilla_test_program name)
@@ -129,6 +138,7 @@ function(flotilla_test)
   endif()
   if(ARG_LABEL STREQUAL "unit")
     add_dependencies(unit_tests ${program})
+    set_target_properties(${program} PROPERTIES EXCLUDE_FROM_ALL ${FLO_UNITY})  # built where they are asked for
   endif()
   add_test(NAME ${ARG_NAME} COMMAND ${program} ${arguments})
   set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
