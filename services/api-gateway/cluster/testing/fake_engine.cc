@@ -254,7 +254,9 @@ JobResult FakeEngine::change(const Job& job) {
     const Container gone = *container;
     containers_.erase(gone.id);
     emit("destroy", gone);
-  } else if (job.name == "container_rename") {
+    return done({{"Id", gone.id}, {"Name", "/" + gone.name}, {"On", name_}});
+  }
+  if (job.name == "container_rename") {
     container->name = job.env.get("name");
     emit("rename", *container);
   } else if (job.name == "container_start") {
