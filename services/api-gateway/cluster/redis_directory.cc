@@ -1,5 +1,7 @@
 #include "api-gateway/cluster/redis_directory.h"
 
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "common/queue/host_record.h"
@@ -18,6 +20,17 @@ Result<EngineIdentity> identityIn(const Result<RedisReply>& reply, const std::st
   return EngineIdentity{std::move(record.engine_id), std::move(record.name), std::move(record.refusal)};
 }
 
+constexpr std::string_view kDeleteIfOwn =
+    "return redis.call('GET',KEYS[1])==ARGV[1] and redis.call('DEL',KEYS[1]) or 0";
+constexpr std::size_t kLostKept = 10'000;  // they end by themselves within a minute
+
+void remember(std::map<std::string, std::string>& lost, const std::string& key, const std::string& owner) {
+  if (lost.size() >= kLostKept) {
+    lost.clear();
+  }
+  lost[key] = owner;
+}
+
 }  // namespace
 
 void RedisDirectory::find(const std::string& address, std::function<void(Result<EngineIdentity>)> done) {
@@ -30,10 +43,15 @@ void RedisDirectory::find(const std::string& address, std::function<void(Result<
 void RedisDirectory::reserveName(const std::string& name, const std::string& owner,
                                  std::chrono::milliseconds lifetime,
                                  std::function<void(Result<void>)> done) {
+  const std::string key = keys_.name(name);
+  if (const auto lost = lost_->find(key); lost != lost_->end()) {
+    releaseName(name, std::string(lost->second));
+  }
   const std::string milliseconds = std::to_string(lifetime.count());
-  redis_->send({"SET", keys_.name(name), owner, "NX", "PX", milliseconds},
-               [done = std::move(done)](const Result<RedisReply>& reply) {
+  redis_->send({"SET", key, owner, "NX", "PX", milliseconds},
+               [lost = lost_, key, owner, done = std::move(done)](const Result<RedisReply>& reply) {
                  if (!reply) {
+                   remember(*lost, key, owner);  // it may have been executed
                    done(reply.error());
                  } else if (reply->isNil()) {
                    done(Error{ErrorKind::AlreadyExists, "the name is reserved"});
@@ -44,14 +62,16 @@ void RedisDirectory::reserveName(const std::string& name, const std::string& own
 }
 
 void RedisDirectory::releaseName(const std::string& name, const std::string& owner) {
-  // Looked at first: after a minute it may be another's. Between the two commands nobody can take
-  // it, unless the reservation ends in that very moment; then the check of the hosts still holds.
   const std::string key = keys_.name(name);
-  redis_->send({"GET", key}, [redis = redis_, key, owner](const Result<RedisReply>& reply) {
-    if (reply && reply->text == owner) {
-      redis->send({"DEL", key}, nullptr);
-    }
-  });
+  lost_->erase(key);
+  // In one step: what this gateway asks for next finds the name free, and after a minute it may be
+  // another's.
+  redis_->send({"EVAL", kDeleteIfOwn, "1", key, owner},
+               [lost = lost_, key, owner](const Result<RedisReply>& reply) {
+                 if (!reply) {
+                   remember(*lost, key, owner);
+                 }
+               });
 }
 
 }  // namespace flotilla::gateway

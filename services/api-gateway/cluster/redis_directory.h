@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 
 #include "api-gateway/cluster/engine_directory.h"
@@ -23,6 +25,10 @@ class RedisDirectory final : public EngineDirectory {
  private:
   const RedisConnectionPtr redis_;
   const RedisKeys keys_;
+  // Owners by key of reservations that Redis, being away, may have and was not told to end. Shared
+  // with answers that come later.
+  using Owners = std::map<std::string, std::string>;
+  const std::shared_ptr<Owners> lost_ = std::make_shared<Owners>();
 };
 
 }  // namespace flotilla::gateway
