@@ -18,7 +18,7 @@ struct HostEntry {
   [[nodiscard]] std::string ofContainer(const std::string& path) const;
 };
 
-/// Makes a process that was started in a container one of the host's (docs/adr/0002): its
+/// Makes a process that was started in a container one of the host's (docs/adr/0005): its
 /// mount and cgroup namespaces become those of process 1, or of what started the container. The programs it starts from then on are
 /// copied to paths.programs() and stay there while they run, so that shims, and what shims run,
 /// outlive the container, its image and its successor. The container must share the host's pid
