@@ -21,7 +21,13 @@ Blob::Progress Blob::progress() const {
 
 bool Blob::waitBegun(std::chrono::milliseconds timeout) const {
   MutexLock lock(mutex_);
-  return begun_.wait_for(mutex_, timeout, [this] { return progress_.begun || ended(progress_); });
+  return changed_.wait_for(mutex_, timeout, [this] { return progress_.begun || ended(progress_); });
+}
+
+bool Blob::waitBeyond(std::uint64_t seen, std::chrono::milliseconds timeout) const {
+  MutexLock lock(mutex_);
+  return changed_.wait_for(mutex_, timeout,
+                           [&] { return progress_.available > seen || ended(progress_); });
 }
 
 void Blob::whenBeyond(std::uint64_t seen, std::function<void()> fn) {
@@ -46,7 +52,7 @@ void Blob::publish() {
     std::move(first, waiters_.end(), std::back_inserter(due));
     waiters_.erase(first, waiters_.end());
   }
-  begun_.notify_all();
+  changed_.notify_all();
   for (Waiter& waiter : due) {
     waiter.fn();
   }

@@ -35,6 +35,8 @@ class Blob {
   [[nodiscard]] Progress progress() const;
   /// Whether it begun, completed or failed in time.
   [[nodiscard]] bool waitBegun(std::chrono::milliseconds timeout) const;
+  /// Whether more than `seen` bytes were there, or no more will come, in time.
+  [[nodiscard]] bool waitBeyond(std::uint64_t seen, std::chrono::milliseconds timeout) const;
   /// Runs `fn` once, on any thread, when more than `seen` bytes are there or no more will come.
   void whenBeyond(std::uint64_t seen, std::function<void()> fn);
 
@@ -53,7 +55,7 @@ class Blob {
 
   const UniqueFd fd_;
   mutable Mutex mutex_;
-  mutable CondVar begun_;
+  mutable CondVar changed_;
   Progress progress_ FLO_GUARDED_BY(mutex_);
   std::vector<Waiter> waiters_ FLO_GUARDED_BY(mutex_);
 };

@@ -16,6 +16,7 @@ namespace {
 
 // Longer than an upstream may take to begin: connect, token and first byte.
 constexpr std::chrono::seconds kBeginDeadline{90};
+constexpr std::chrono::seconds kRestDeadline{5};
 constexpr const char* kJson = "application/json";
 
 void respond(const http::ExchangePtr& exchange, int status, std::string type, std::string body) {
@@ -333,6 +334,13 @@ void RegistryHandler::sendBlob(const http::ExchangePtr& exchange, const Digest& 
     head.status = 206;
     head.headers.add("Content-Range", "bytes " + std::to_string(part.first) + "-" + std::to_string(part.end - 1) +
                                           "/" + std::to_string(*size));
+  }
+  if (part.first > 0 && part.blob->waitBeyond(part.first, kRestDeadline)) {
+    // Who goes on where a reply broke off is told why it did: what was wrong then may be wrong again.
+    if (const auto progress = part.blob->progress(); progress.failure) {
+      refuse(exchange, *progress.failure);
+      return;
+    }
   }
   head.headers.add("Content-Length", std::to_string(part.end - part.first));
   replyWithBlob(reactor_, readers_, exchange, std::move(head), std::move(part),
