@@ -27,14 +27,15 @@ def why_not():
         return "the base of the images is made of this machine's Debian, and it has none"
     if not shutil.which("debootstrap"):
         return "debootstrap is missing (scripts/setup --tests installs it)"
+    if not mirror():
+        return "apt's sources name no mirror of Debian over http"
     return None
 
 
 def mirror():
-    """The one this machine installs from."""
+    """The one this machine installs from; None when apt's sources name none."""
     policy = subprocess.run(["apt-cache", "policy"], capture_output=True, text=True, check=True).stdout.split()
-    return next((word for word in policy if word.startswith("http") and "security" not in word and word.rstrip("/").endswith("/debian")),
-                "http://deb.debian.org/debian")
+    return next((word for word in policy if word.startswith("http") and "security" not in word and word.rstrip("/").endswith("/debian")), None)
 
 
 def archive(packages):
