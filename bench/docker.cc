@@ -76,7 +76,8 @@ Result<void> Docker::remove(const std::string& id, bool force) {
 }
 
 Result<void> Docker::removeImage(const std::string& name) {
-  FLO_TRY(call({.method = "DELETE", .target = "/v1.41/images/" + name + "?force=1", .body = {}}, 200, 404));
+  FLO_TRY(call({.method = "DELETE", .target = "/v1.41/images/" + name + "?force=1", .body = {}},
+               200, 404));
   return {};
 }
 

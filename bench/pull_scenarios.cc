@@ -15,8 +15,10 @@ Result<double> pullOnce(const Context& context, const Side& side) {
   const double took = watch.lap();
   if (answer.find("\"error\"") != std::string::npos ||
       answer.find("Status: Downloaded newer image") == std::string::npos) {
-    return Error(ErrorKind::Internal, fmt::format("pull of {} on {}: {}", context.pull_image, side.name,
-                                                  answer.substr(answer.size() - std::min<std::size_t>(answer.size(), 300))));
+    return Error(
+        ErrorKind::Internal,
+        fmt::format("pull of {} on {}: {}", context.pull_image, side.name,
+                    answer.substr(answer.size() - std::min<std::size_t>(answer.size(), 300))));
   }
   return took;
 }
@@ -25,7 +27,8 @@ Result<double> pullOnce(const Context& context, const Side& side) {
 
 Result<void> measurePulls(Context& context) {
   if (context.pull_image.empty()) {
-    std::fprintf(stderr, "bench: skipped: --pull-image names none (bench/make-pull-image makes one)\n");
+    std::fprintf(stderr,
+                 "bench: skipped: --pull-image names none (bench/make-pull-image makes one)\n");
     return {};
   }
   Pair<Samples> took;

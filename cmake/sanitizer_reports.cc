@@ -1,5 +1,5 @@
-// Linked into the programs of a sanitizer build. Shims and unpackers start with an empty environment
-// and nobody reads what they print: findings go to files, which scripts/test looks for.
+// Linked into the programs of a sanitizer build. Shims and unpackers start with an empty
+// environment and nobody reads what they print: findings go to files, which scripts/test looks for.
 extern "C" {
 
 __attribute__((visibility("default"))) const char* __asan_default_options();

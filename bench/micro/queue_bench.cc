@@ -64,7 +64,8 @@ class Gateway {
     if (took_.empty()) {
       return 1;
     }
-    std::printf("%zu %.1f %.1f\n", took_.size(), took_[took_.size() / 2], took_[took_.size() * 99 / 100]);
+    std::printf("%zu %.1f %.1f\n", took_.size(), took_[took_.size() / 2],
+                took_[took_.size() * 99 / 100]);
     return 0;
   }
 
@@ -89,15 +90,17 @@ class Gateway {
   }
 
   void submit(std::function<void()> done) {
-    Job job{.id = prefix_ + std::to_string(++count_), .name = "noop", .args = {"web"}, .body = "{}"};
+    Job job{
+        .id = prefix_ + std::to_string(++count_), .name = "noop", .args = {"web"}, .body = "{}"};
     job.request_id = "bench";
-    queue_.submit(kEngine, std::move(job),
-                  {.on_established = nullptr, .on_result = [done = std::move(done)](const JobResult& result) {
-                     if (!result) {
-                       std::fprintf(stderr, "job failed: %s\n", result.error().message().c_str());
-                     }
-                     done();
-                   }});
+    queue_.submit(
+        kEngine, std::move(job),
+        {.on_established = nullptr, .on_result = [done = std::move(done)](const JobResult& result) {
+           if (!result) {
+             std::fprintf(stderr, "job failed: %s\n", result.error().message().c_str());
+           }
+           done();
+         }});
   }
 
   const std::unique_ptr<Reactor> reactor_ = Reactor::create().value();
@@ -136,7 +139,8 @@ Figures measure(const std::string& folder, int gateways, int workers, int window
     }
     UniqueFd writer(ends[1]);
     running.emplace_back(
-        start({"gateway", folder, std::to_string(window), std::to_string(seconds)}, writer.get()), UniqueFd(ends[0]));
+        start({"gateway", folder, std::to_string(window), std::to_string(seconds)}, writer.get()),
+        UniqueFd(ends[0]));
   }
   for (auto& [process, output] : running) {
     static_cast<void>(process.wait(std::chrono::seconds(seconds + 30)).has_value());
@@ -164,10 +168,12 @@ int benchMain(int seconds) {
   }
   const std::string& folder = (*server)->folder();
   const Figures one = measure(folder, 1, 1, 1, seconds);
-  std::printf("round trip   p50 %6.0f us   p99 %6.0f us   (%0.f jobs/s, one at a time)\n", one.p50, one.p99, one.jobs);
+  std::printf("round trip   p50 %6.0f us   p99 %6.0f us   (%0.f jobs/s, one at a time)\n", one.p50,
+              one.p99, one.jobs);
   const Figures many = measure(folder, 2, 4, 256, seconds);
-  std::printf("throughput   %6.0f jobs/s   p50 %6.0f us   p99 %6.0f us   (2 gateways, 4 workers, 512 under way)\n",
-              many.jobs, many.p50, many.p99);
+  std::printf(
+      "throughput   %6.0f jobs/s   p50 %6.0f us   p99 %6.0f us   (2 gateways, 4 workers, 512 under way)\n",
+      many.jobs, many.p50, many.p99);
   return many.jobs > 0 ? 0 : 1;
 }
 

@@ -210,7 +210,9 @@ Result<HttpStream> ApiClient::hijack(const std::string& target, const nlohmann::
 Result<ApiClient::Pending> ApiClient::postAndWaitForHeader(
     const std::string& target, std::vector<std::pair<std::string, std::string>> headers) {
   HttpHead head;
-  FLO_TRY_ASSIGN(auto stream, open({.method = "POST", .target = target, .body = {}, .headers = std::move(headers)}, head));
+  FLO_TRY_ASSIGN(
+      auto stream,
+      open({.method = "POST", .target = target, .body = {}, .headers = std::move(headers)}, head));
   return Pending{std::move(stream), head};
 }
 

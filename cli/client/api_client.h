@@ -50,15 +50,15 @@ class ApiClient {
 
   /// A connection that has left HTTP: attach, exec start.
   Result<HttpStream> hijack(const std::string& target, const nlohmann::json& body = nullptr);
-  /// POST whose header has arrived and whose body comes later (wait, pull): read it with finish(), or
-  /// piece by piece from `stream`.
+  /// POST whose header has arrived and whose body comes later (wait, pull): read it with finish(),
+  /// or piece by piece from `stream`.
   struct Pending {
     HttpStream stream;
     HttpHead head;
     Result<nlohmann::json> finish();
   };
-  Result<Pending> postAndWaitForHeader(const std::string& target,
-                                       std::vector<std::pair<std::string, std::string>> headers = {});
+  Result<Pending> postAndWaitForHeader(
+      const std::string& target, std::vector<std::pair<std::string, std::string>> headers = {});
 
  private:
   Result<HttpStream> open(const HttpRequest& request, HttpHead& head);

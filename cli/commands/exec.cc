@@ -37,9 +37,9 @@ nlohmann::json execConfig(const ExecOptions& options) {
 
 Result<int> runExec(ApiClient& client, const ExecOptions& options) {
   FLO_TRY(checkTerminal(options.tty && !options.detach, options.interactive));
-  FLO_TRY_ASSIGN(
-      const auto created,
-      client.post("/containers/" + http::percentEncode(options.container) + "/exec", execConfig(options)));
+  FLO_TRY_ASSIGN(const auto created,
+                 client.post("/containers/" + http::percentEncode(options.container) + "/exec",
+                             execConfig(options)));
   const std::string path = "/exec/" + text(created, "Id");
   if (options.detach) {
     FLO_TRY(client.post(path + "/start", {{"Detach", true}, {"Tty", options.tty}}));

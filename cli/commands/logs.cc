@@ -30,15 +30,16 @@ Result<int> showLogs(ApiClient& client, const LogsOptions& options) {
   const auto now = static_cast<std::int64_t>(std::time(nullptr));
   FLO_TRY_ASSIGN(const auto since, timeArgument("since", options.since, now));
   FLO_TRY_ASSIGN(const auto until, timeArgument("until", options.until, now));
-  const auto target = withQuery("/containers/" + http::percentEncode(text(container, "Id")) + "/logs",
-                                {{"stdout", "1"},
-                                 {"stderr", "1"},
-                                 {"follow", options.follow ? "1" : ""},
-                                 {"timestamps", options.timestamps ? "1" : ""},
-                                 {"details", options.details ? "1" : ""},
-                                 {"tail", options.tail},
-                                 {"since", since},
-                                 {"until", until}});
+  const auto target =
+      withQuery("/containers/" + http::percentEncode(text(container, "Id")) + "/logs",
+                {{"stdout", "1"},
+                 {"stderr", "1"},
+                 {"follow", options.follow ? "1" : ""},
+                 {"timestamps", options.timestamps ? "1" : ""},
+                 {"details", options.details ? "1" : ""},
+                 {"tail", options.tail},
+                 {"since", since},
+                 {"until", until}});
   Demultiplexer demultiplexer([](Demultiplexer::Output output, std::string_view piece) {
     writeOut(output == Demultiplexer::Output::Stdout ? STDOUT_FILENO : STDERR_FILENO, piece);
   });

@@ -10,6 +10,7 @@ namespace flotilla::cli {
 
 /// Has the daemon pull `image` ("busybox" is busybox:latest) with what the user's docker
 /// configuration knows of its registry, and shows it.
-Result<void> pullImage(ApiClient& client, const std::string& image, const std::string& platform, PullDisplay& display);
+Result<void> pullImage(ApiClient& client, const std::string& image, const std::string& platform,
+                       PullDisplay& display);
 
 }  // namespace flotilla::cli

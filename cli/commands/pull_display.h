@@ -10,8 +10,8 @@
 
 namespace flotilla::cli {
 
-/// Shows the JSON lines of a pull: on a terminal one line a layer, with its bar, rewritten in place;
-/// elsewhere the steps alone, one after the other, as docker does.
+/// Shows the JSON lines of a pull: on a terminal one line a layer, with its bar, rewritten in
+/// place; elsewhere the steps alone, one after the other, as docker does.
 class PullDisplay {
  public:
   enum class Style { Bars, Lines, Silent };

@@ -17,16 +17,21 @@ struct SwarmOptions {
   std::string timeout = "10s", heartbeat = "60s", ttl = "180s", delay = "0s";
   std::string ca_file, cert_file, key_file;
 
-  [[nodiscard]] TokenOptions token() const { return {.ca_file = ca_file, .cert_file = cert_file, .key_file = key_file}; }
+  [[nodiscard]] TokenOptions token() const {
+    return {.ca_file = ca_file, .cert_file = cert_file, .key_file = key_file};
+  }
 };
 
 Result<std::chrono::milliseconds> span(const std::string& text, const std::string& flag) {
   const auto parsed = parseSpan(text);
-  return parsed ? Result<std::chrono::milliseconds>(std::chrono::milliseconds(static_cast<std::int64_t>(*parsed * 1000)))
-                : Error{ErrorKind::InvalidArgument, "invalid --" + flag + ": time: invalid duration \"" + text + "\""};
+  return parsed ? Result<std::chrono::milliseconds>(
+                      std::chrono::milliseconds(static_cast<std::int64_t>(*parsed * 1000)))
+                : Error{ErrorKind::InvalidArgument,
+                        "invalid --" + flag + ": time: invalid duration \"" + text + "\""};
 }
 
-Result<void> requireDiscovery(const SwarmOptions& options, const std::string& what, const std::string& verb) {
+Result<void> requireDiscovery(const SwarmOptions& options, const std::string& what,
+                              const std::string& verb) {
   if (options.discovery.empty()) {
     return Error{ErrorKind::InvalidArgument,
                  "discovery required to " + what + ". See 'flotilla swarm " + verb + " --help'."};
@@ -47,8 +52,9 @@ Result<int> list(const SwarmOptions& options) {
     return Error{ErrorKind::InvalidArgument, "--timeout should be a positive number"};
   }
   FLO_TRY_ASSIGN(const auto reactor, Reactor::create());
-  FLO_TRY_ASSIGN(const auto source,
-                 makeDiscovery(options.discovery, *reactor, {.heartbeat = timeout, .token = options.token()}));
+  FLO_TRY_ASSIGN(
+      const auto source,
+      makeDiscovery(options.discovery, *reactor, {.heartbeat = timeout, .token = options.token()}));
   std::optional<Result<DiscoveryEntries>> found;
   const auto watch = source->watch([&](Result<DiscoveryEntries> entries) {
     if (!found) {
@@ -70,19 +76,21 @@ Result<int> list(const SwarmOptions& options) {
   return 0;
 }
 
-Result<void> checkJoin(const SwarmOptions& options, std::chrono::milliseconds heartbeat, std::chrono::milliseconds ttl,
-                       std::chrono::milliseconds delay) {
+Result<void> checkJoin(const SwarmOptions& options, std::chrono::milliseconds heartbeat,
+                       std::chrono::milliseconds ttl, std::chrono::milliseconds delay) {
   if (options.advertise.empty()) {
     return Error{ErrorKind::InvalidArgument, "missing mandatory --advertise flag"};
   }
   if (!checkEntry(options.advertise)) {
-    return Error{ErrorKind::InvalidArgument, "--advertise should be of the form ip:port or hostname:port"};
+    return Error{ErrorKind::InvalidArgument,
+                 "--advertise should be of the form ip:port or hostname:port"};
   }
   if (heartbeat < std::chrono::seconds(1)) {
     return Error{ErrorKind::InvalidArgument, "--heartbeat should be at least one second"};
   }
   if (ttl <= heartbeat) {
-    return Error{ErrorKind::InvalidArgument, "--ttl must be strictly superior to the heartbeat value"};
+    return Error{ErrorKind::InvalidArgument,
+                 "--ttl must be strictly superior to the heartbeat value"};
   }
   if (delay.count() < 0) {
     return Error{ErrorKind::InvalidArgument, "--delay should not be a negative number"};
@@ -99,18 +107,26 @@ Result<int> join(const SwarmOptions& options) {
   FLO_TRY(checkJoin(options, heartbeat, ttl, delay));
   FLO_TRY_ASSIGN(const auto reactor, Reactor::create());
   const auto report = [](const Error& error) { printError(error.message()); };
-  FLO_TRY_ASSIGN(const auto source, makeDiscovery(options.discovery, *reactor,
-                                                  {.heartbeat = heartbeat, .token = options.token(), .announce_failed = report}));
+  FLO_TRY_ASSIGN(
+      const auto source,
+      makeDiscovery(options.discovery, *reactor,
+                    {.heartbeat = heartbeat, .token = options.token(), .announce_failed = report}));
   std::function<void()> announce = [&] {
-    std::printf("Registering on the discovery service every %s: %s\n", options.heartbeat.c_str(), options.advertise.c_str());
+    std::printf("Registering on the discovery service every %s: %s\n", options.heartbeat.c_str(),
+                options.advertise.c_str());
     std::fflush(stdout);
-    if (const auto told = source->announce(options.advertise, std::chrono::duration_cast<std::chrono::seconds>(ttl)); !told) {
+    if (const auto told = source->announce(options.advertise,
+                                           std::chrono::duration_cast<std::chrono::seconds>(ttl));
+        !told) {
       report(told.error());
     }
     reactor->runAfter(heartbeat, announce);
   };
   std::minstd_rand random{std::random_device{}()};
-  reactor->runAfter(std::chrono::milliseconds(delay.count() > 0 ? random() % static_cast<unsigned long>(delay.count()) : 0), announce);
+  reactor->runAfter(
+      std::chrono::milliseconds(
+          delay.count() > 0 ? random() % static_cast<unsigned long>(delay.count()) : 0),
+      announce);
   reactor->run();  // a signal ends the process: entries go by their time to live
   return 0;
 }
@@ -122,7 +138,8 @@ void addSwarm(CLI::App& app, Chosen& chosen) {
   swarm->require_subcommand(1);
   auto options = std::make_shared<SwarmOptions>();
   const auto declareTls = [&options](CLI::App* verb) {
-    verb->add_option("--tlscacert", options->ca_file, "Trust only a discovery service signed by this CA");
+    verb->add_option("--tlscacert", options->ca_file,
+                     "Trust only a discovery service signed by this CA");
     verb->add_option("--tlscert", options->cert_file, "Certificate shown to it");
     verb->add_option("--tlskey", options->key_file, "Its key");
   };
@@ -133,20 +150,25 @@ void addSwarm(CLI::App& app, Chosen& chosen) {
   auto* list_verb = swarm->add_subcommand("list", "List the hosts of a cluster");
   list_verb->add_option("--timeout", options->timeout, "How long to wait for the list");
   auto* join_verb = swarm->add_subcommand("join", "Announce a host to a cluster, again and again");
-  join_verb->add_option("--advertise,--addr", options->advertise, "Address of the host's engine")->envname("SWARM_ADVERTISE");
+  join_verb->add_option("--advertise,--addr", options->advertise, "Address of the host's engine")
+      ->envname("SWARM_ADVERTISE");
   join_verb->add_option("--heartbeat", options->heartbeat, "Period between announcements");
   join_verb->add_option("--ttl", options->ttl, "How long an announcement holds");
   join_verb->add_option("--delay", options->delay, "Begin after a random time below this");
   for (auto* verb : {list_verb, join_verb}) {
-    verb->add_option("discovery", options->discovery, "token://<host>/<base>/<token>, file://, nodes://")
+    verb->add_option("discovery", options->discovery,
+                     "token://<host>/<base>/<token>, file://, nodes://")
         ->envname("SWARM_DISCOVERY");
   }
   for (auto* verb : {create_verb, list_verb, join_verb}) {
     declareTls(verb);
   }
-  create_verb->callback([options, &chosen] { chosen.action = [options](ApiClient&) { return create(*options); }; });
-  list_verb->callback([options, &chosen] { chosen.action = [options](ApiClient&) { return list(*options); }; });
-  join_verb->callback([options, &chosen] { chosen.action = [options](ApiClient&) { return join(*options); }; });
+  create_verb->callback(
+      [options, &chosen] { chosen.action = [options](ApiClient&) { return create(*options); }; });
+  list_verb->callback(
+      [options, &chosen] { chosen.action = [options](ApiClient&) { return list(*options); }; });
+  join_verb->callback(
+      [options, &chosen] { chosen.action = [options](ApiClient&) { return join(*options); }; });
 }
 
 }  // namespace flotilla::cli

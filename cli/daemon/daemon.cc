@@ -17,8 +17,8 @@
 #include "cli/daemon/engine_host.h"
 #include "cli/daemon/proxy_host.h"
 #include "common/log/log.h"
-#include "common/process/resource_limits.h"
 #include "common/process/pid_file.h"
+#include "common/process/resource_limits.h"
 #include "common/process/signals.h"
 #include "common/process/systemd.h"
 #include "common/queue/memory_queue.h"
@@ -69,11 +69,11 @@ class Daemon {
     MemoryQueue queue(*reactor_);
     FLO_TRY_ASSIGN(const std::string engine_id, EngineHost::engineId(options_.data_root));
     gateway::QueueEngine cluster(queue, engine_id);
-    FLO_TRY_ASSIGN(gateway_, gateway::GatewayService::create(gateway::gatewayOptions(options_), *reactor_,
-                                                             cluster, metrics_));
+    FLO_TRY_ASSIGN(gateway_, gateway::GatewayService::create(gateway::gatewayOptions(options_),
+                                                             *reactor_, cluster, metrics_));
     FLO_TRY_ASSIGN(const auto signals,
-                   process::Signals::create(*reactor_, {.terminate = [this] { terminate(); },
-                                                        .reload = reload_}));
+                   process::Signals::create(
+                       *reactor_, {.terminate = [this] { terminate(); }, .reload = reload_}));
     FLO_TRY(gateway_->listen([this](const Error& error) { fail(error); }));
     ProxyHost proxy(proxyOptions(options_), *reactor_);
     if (options_.registry_proxy.empty()) {

@@ -19,20 +19,26 @@ void declareEngine(CLI::App& app, DaemonOptions& options) {
       ->envname("FLOTILLA_EXEC_ROOT");
   app.add_option("--name", options.name, "Name of the engine, the host's by default");
   app.add_option("--label,--labels", options.labels, "Set key=value labels to the daemon");
-  app.add_option("--bip", options.bip, "IP address and netmask of the default bridge, in CIDR notation");
+  app.add_option("--bip", options.bip,
+                 "IP address and netmask of the default bridge, in CIDR notation");
 }
 
 void declareRegistries(CLI::App& app, DaemonOptions& options) {
-  app.add_option("--registry-mirror,--registry-mirrors", options.registry_mirrors, "Preferred registry mirror");
+  app.add_option("--registry-mirror,--registry-mirrors", options.registry_mirrors,
+                 "Preferred registry mirror");
   app.add_option("--insecure-registry,--insecure-registries", options.insecure_registries,
                  "Registries (names or networks) that need no TLS or right certificate");
-  app.add_option("--registry-proxy", options.registry_proxy, "Pull through this registry proxy, not through one's own");
-  app.add_option("--registry-proxy-user", options.registry_proxy_user, "User that the own registry proxy runs as");
+  app.add_option("--registry-proxy", options.registry_proxy,
+                 "Pull through this registry proxy, not through one's own");
+  app.add_option("--registry-proxy-user", options.registry_proxy_user,
+                 "User that the own registry proxy runs as");
   app.add_option("--registry-cache-size", options.registry_cache_size,
                  "What the own registry proxy keeps of downloads besides the images (20GiB)");
-  app.add_option("--max-concurrent-downloads", options.max_concurrent_downloads, "Layers downloaded at a time")
+  app.add_option("--max-concurrent-downloads", options.max_concurrent_downloads,
+                 "Layers downloaded at a time")
       ->check(CLI::Range(1, 100));
-  app.add_option("--max-download-attempts", options.max_download_attempts, "Attempts at each layer of a pull")
+  app.add_option("--max-download-attempts", options.max_download_attempts,
+                 "Attempts at each layer of a pull")
       ->check(CLI::Range(1, 100));
 }
 

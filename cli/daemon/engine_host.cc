@@ -17,16 +17,17 @@ struct EngineHost::State {
   /// On the starting thread.
   Result<void> bringUp() {
     FLO_TRY_ASSIGN(reactor, Reactor::create());
-    FLO_TRY_ASSIGN(service, engine::EngineService::create({.root = options.data_root,
-                                                           .run = options.exec_root,
-                                                           .name = options.name,
-                                                           .labels = options.labels,
-                                                           .bip = options.bip,
-                                                           .registry_proxy = options.registry_proxy,
-                                                           .max_concurrent_downloads =
-                                                               static_cast<std::size_t>(options.max_concurrent_downloads),
-                                                           .max_download_attempts = options.max_download_attempts},
-                                                          *reactor, queue, metrics));
+    FLO_TRY_ASSIGN(service, engine::EngineService::create(
+                                {.root = options.data_root,
+                                 .run = options.exec_root,
+                                 .name = options.name,
+                                 .labels = options.labels,
+                                 .bip = options.bip,
+                                 .registry_proxy = options.registry_proxy,
+                                 .max_concurrent_downloads =
+                                     static_cast<std::size_t>(options.max_concurrent_downloads),
+                                 .max_download_attempts = options.max_download_attempts},
+                                *reactor, queue, metrics));
     loop = std::thread([this] {
       ::pthread_setname_np(::pthread_self(), "engine-loop");
       reactor->run();

@@ -25,7 +25,9 @@ constexpr const char* kIdleExit = "60";  // seconds
 
 std::string programPath() {
   std::error_code failed;
-  return (std::filesystem::read_symlink("/proc/self/exe", failed).parent_path() / "flotilla-registry-proxy").string();
+  return (std::filesystem::read_symlink("/proc/self/exe", failed).parent_path() /
+          "flotilla-registry-proxy")
+      .string();
 }
 
 }  // namespace
@@ -68,10 +70,12 @@ Result<void> ProxyHost::waitForClient() {
 }
 
 Result<Process> ProxyHost::spawn() const {
-  ProcessSpec spec{.argv = {programPath(), "--config-file", "/dev/null", "--listen-fd", std::to_string(kListenerInChild), "--parent",
-                            std::to_string(::getpid()), "--cache-folder", options_.cache_folder, "--cache-size",
-                            options_.cache_size, "--user", options_.user, "--idle-exit", kIdleExit, "--log-level",
-                            options_.log_level, "--log-format", options_.log_format}};
+  ProcessSpec spec{.argv = {programPath(), "--config-file", "/dev/null", "--listen-fd",
+                            std::to_string(kListenerInChild), "--parent",
+                            std::to_string(::getpid()), "--cache-folder", options_.cache_folder,
+                            "--cache-size", options_.cache_size, "--user", options_.user,
+                            "--idle-exit", kIdleExit, "--log-level", options_.log_level,
+                            "--log-format", options_.log_format}};
   for (const std::string& mirror : options_.mirrors) {
     spec.argv.insert(spec.argv.end(), {"--registry-mirror", mirror});
   }
@@ -94,7 +98,8 @@ void ProxyHost::start() {
   }
   process_.emplace(*std::move(process));
   started_ = std::chrono::steady_clock::now();
-  const auto watched = reactor_.watch(process_->pidFd(), EPOLLIN, [this](std::uint32_t) { ended(); });
+  const auto watched =
+      reactor_.watch(process_->pidFd(), EPOLLIN, [this](std::uint32_t) { ended(); });
   if (!watched) {
     log::error("the registry proxy cannot be watched", {{"error", watched.error().message()}});
   }
@@ -111,7 +116,8 @@ void ProxyHost::ended() {
     turnAway();
     waitLater();
   } else if (const auto waiting = waitForClient(); !waiting) {
-    log::error("the registry proxy's socket cannot be watched", {{"error", waiting.error().message()}});
+    log::error("the registry proxy's socket cannot be watched",
+               {{"error", waiting.error().message()}});
   }
 }
 
@@ -128,7 +134,8 @@ void ProxyHost::turnAway() {
 void ProxyHost::waitLater() {
   timer_ = reactor_.runAfter(kShortLife, [this] {
     if (const auto waiting = waitForClient(); !waiting) {
-      log::error("the registry proxy's socket cannot be watched", {{"error", waiting.error().message()}});
+      log::error("the registry proxy's socket cannot be watched",
+                 {{"error", waiting.error().message()}});
     }
   });
 }

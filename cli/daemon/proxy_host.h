@@ -15,7 +15,7 @@
 namespace flotilla::daemon {
 
 struct ProxyHostOptions {
-  std::string socket;        // where the engine finds the proxy
+  std::string socket;  // where the engine finds the proxy
   std::string cache_folder;
   std::string cache_size = "0";
   std::string user = "nobody";
@@ -28,7 +28,8 @@ struct ProxyHostOptions {
 /// when it dies. On the reactor's thread, or before it runs.
 class ProxyHost {
  public:
-  ProxyHost(ProxyHostOptions options, Reactor& reactor) : options_(std::move(options)), reactor_(reactor) {}
+  ProxyHost(ProxyHostOptions options, Reactor& reactor)
+      : options_(std::move(options)), reactor_(reactor) {}
   /// Ends the process.
   ~ProxyHost();
   ProxyHost(const ProxyHost&) = delete;

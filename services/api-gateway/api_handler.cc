@@ -36,15 +36,16 @@ bool isUnclean(std::string_view path) {
 
 }  // namespace
 
-ApiHandler::ApiHandler(const Options& options, Reactor& reactor, EngineClient& cluster, Metrics& metrics)
+ApiHandler::ApiHandler(const Options& options, Reactor& reactor, EngineClient& cluster,
+                       Metrics& metrics)
     : reactor_(reactor),
       metrics_(metrics),
       request_metrics_(metrics),
       edge_{.metrics = request_metrics_, .cors_origin = options.cors_origin},
       dispatch_{.reactor = reactor,
                 .cluster = cluster,
-                .jobs_in_flight =
-                    metrics.gauge("flotilla_jobs_in_flight", "Jobs submitted and not yet completed."),
+                .jobs_in_flight = metrics.gauge("flotilla_jobs_in_flight",
+                                                "Jobs submitted and not yet completed."),
                 .stream_tls = options.stream_tls},
       gate_(reactor, options.gate),
       routes_(allRoutes()),
@@ -80,7 +81,8 @@ bool ApiHandler::answerWatchers(const http::ExchangePtr& exchange) {
     return true;
   }
   if (request.path == "/metrics") {
-    exchange->respond(textResponse(200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text()));
+    exchange->respond(
+        textResponse(200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text()));
     return true;
   }
   return false;

@@ -56,8 +56,8 @@ class GatewayCli : public GatewayFixture {
   }
 
   [[nodiscard]] Output curl(std::vector<std::string> arguments) const {
-    std::vector<std::string> argv = {"/usr/bin/curl", "-s", "--max-time", "20", "--unix-socket",
-                                     socketPath()};
+    std::vector<std::string> argv = {"/usr/bin/curl", "-s",        "--max-time", "20",
+                                     "--unix-socket", socketPath()};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     return run(argv);
   }
@@ -74,10 +74,10 @@ TEST_F(GatewayCli, CurlPingsAndReadsDocuments) {
   const auto head = curl({"-I", "http://d/_ping"});
   EXPECT_EQ(head.code, 0);
   EXPECT_EQ(head.text.substr(0, 17), "HTTP/1.1 200 OK\r\n");
-  EXPECT_EQ(curl({"-X", "POST", "http://d/containers/x/start", "-o", "/dev/null", "-w",
-                  "%{http_code}"})
-                .text,
-            "204");
+  EXPECT_EQ(
+      curl({"-X", "POST", "http://d/containers/x/start", "-o", "/dev/null", "-w", "%{http_code}"})
+          .text,
+      "204");
 }
 
 TEST_F(GatewayCli, DockerReadsVersionAndInfo) {

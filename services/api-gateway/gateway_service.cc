@@ -22,9 +22,7 @@ constexpr std::chrono::seconds kLastWrites{1};
 /// The structured access log, one line for each answer; what we failed at always.
 void logAccess(const http::AccessRecord& record, bool wanted) {
   const bool failed = record.status == 500;
-  const auto level = failed   ? log::Level::Warning
-                     : wanted ? log::Level::Info
-                              : log::Level::Debug;
+  const auto level = failed ? log::Level::Warning : wanted ? log::Level::Info : log::Level::Debug;
   if (!log::enabled(level)) {
     return;
   }
@@ -46,7 +44,8 @@ class Gateway final : public GatewayService {
       : options_(std::move(options)),
         reactor_(reactor),
         tls_(std::move(tls)),
-        connections_(metrics.gauge("flotilla_http_open_connections", "Connections of API clients.")),
+        connections_(
+            metrics.gauge("flotilla_http_open_connections", "Connections of API clients.")),
         handler_(options_.api, reactor, cluster, metrics),
         guarded_(makeServer(Exposure::Guarded)),
         plain_(makeServer(Exposure::PlainTcp)) {
@@ -81,10 +80,10 @@ class Gateway final : public GatewayService {
         [this, exposure](http::ExchangePtr exchange) {
           handler_.handle(std::move(exchange), exposure);
         },
-        http::ServerOptions{.on_complete = [wanted = options_.access_log](
-                                               const http::AccessRecord& record) {
-          logAccess(record, wanted);
-        }});
+        http::ServerOptions{
+            .on_complete = [wanted = options_.access_log](const http::AccessRecord& record) {
+              logAccess(record, wanted);
+            }});
   }
 
   void addListener(BoundListener bound, const std::function<void(Error)>& on_failure);
@@ -132,10 +131,8 @@ void Gateway::addListener(BoundListener bound, const std::function<void(Error)>&
             std::string peer = net::peerName(connection.get());
             server.adopt(std::move(connection), std::move(peer), tls);
           },
-      .on_error =
-          [on_failure, name = bound.name](Error error) {
-            on_failure(std::move(error).context(name));
-          }};
+      .on_error = [on_failure,
+                   name = bound.name](Error error) { on_failure(std::move(error).context(name)); }};
   listeners_.push_back(
       {bound.name, bound.socket_path,
        std::make_unique<net::Acceptor>(reactor_, std::move(bound.fd), std::move(callbacks))});
@@ -201,7 +198,8 @@ void Gateway::finish() {
 }  // namespace
 
 Result<std::unique_ptr<GatewayService>> GatewayService::create(GatewayOptions options,
-                                                               Reactor& reactor, EngineClient& cluster,
+                                                               Reactor& reactor,
+                                                               EngineClient& cluster,
                                                                Metrics& metrics) {
   net::TlsContextPtr tls;
   if (options.bind.tls) {

@@ -64,9 +64,10 @@ TEST_F(Gateway, CountsRequestsByRoute) {
   call("GET", "/containers/b/json");
   call("GET", "/nope");
   const std::string text = call("GET", "/metrics").body;
-  EXPECT_NE(text.find("flotilla_http_requests_total{code=\"200\",method=\"GET\",route=\"/containers/"
-                      "{name:.*}/json\"} 2"),
-            std::string::npos)
+  EXPECT_NE(
+      text.find("flotilla_http_requests_total{code=\"200\",method=\"GET\",route=\"/containers/"
+                "{name:.*}/json\"} 2"),
+      std::string::npos)
       << text;
   EXPECT_NE(text.find("code=\"404\",method=\"any\",route=\"unmatched\"} 1"), std::string::npos);
   EXPECT_NE(text.find("flotilla_jobs_in_flight 0"), std::string::npos);
@@ -78,7 +79,8 @@ TEST_F(Gateway, SendsCorsHeadersWhenAsked) {
   const auto preflight = call("OPTIONS", "/v1.44/containers/json");
   EXPECT_EQ(preflight.status, 200);
   EXPECT_EQ(preflight.headers.at("access-control-allow-origin"), "http://ui.example");
-  EXPECT_EQ(preflight.headers.at("access-control-allow-methods"), "HEAD, GET, POST, DELETE, PUT, OPTIONS");
+  EXPECT_EQ(preflight.headers.at("access-control-allow-methods"),
+            "HEAD, GET, POST, DELETE, PUT, OPTIONS");
   EXPECT_EQ(call("GET", "/_ping").headers.count("access-control-allow-headers"), 1U);
 }
 

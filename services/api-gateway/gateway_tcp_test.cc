@@ -48,7 +48,8 @@ class GatewayTcp : public GatewayFixture {
     }
     const UniqueFd reader(ends[0]);
     UniqueFd writer(ends[1]);
-    std::vector<std::string> argv = {"/usr/bin/curl", "-s", "--max-time", "20", "-w", "\n%{http_code}"};
+    std::vector<std::string> argv = {"/usr/bin/curl", "-s", "--max-time", "20", "-w",
+                                     "\n%{http_code}"};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     auto process = Process::spawn({.argv = argv, .fds = {{writer.get(), 1}}});
     writer.reset();

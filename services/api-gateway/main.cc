@@ -1,6 +1,5 @@
-// flotilla-api-gateway: the Docker API in front of engines that are reached through a job queue: one
-// engine, or all that discovery lists as one.
-
+// flotilla-api-gateway: the Docker API in front of engines that are reached through a job queue:
+// one engine, or all that discovery lists as one.
 
 #include <CLI/CLI.hpp>
 #include <iostream>
@@ -16,8 +15,8 @@
 #include "common/config/daemon_config.h"
 #include "common/config/log_settings.h"
 #include "common/log/log.h"
-#include "common/process/resource_limits.h"
 #include "common/process/pid_file.h"
+#include "common/process/resource_limits.h"
 #include "common/process/signals.h"
 #include "common/process/systemd.h"
 #include "common/queue/queue_settings.h"
@@ -29,7 +28,7 @@ constexpr const char* kConfigFile = "/etc/flotilla/gateway.json";
 
 struct ProgramOptions : GatewaySettings {
   QueueSettings queue;
-  std::string engine;       // the only one, "" with discovery
+  std::string engine;  // the only one, "" with discovery
   ClusterSettings cluster;
   std::string exec_root = "/run/flotilla-gateway";
   config::LogSettings log;
@@ -43,10 +42,12 @@ Result<std::optional<ProgramOptions>> parseOptions(int argc, const char* const* 
   config::useDaemonJson(app, kConfigFile);
   declareGateway(app, options);
   declareQueue(app, options.queue);
-  app.add_option("--engine", options.engine, "ID of the engine that does the jobs; without --discovery")
+  app.add_option("--engine", options.engine,
+                 "ID of the engine that does the jobs; without --discovery")
       ->envname("FLOTILLA_ENGINE");
   declareCluster(app, options.cluster);
-  app.add_option("--exec-root", options.exec_root, "Folder of the sockets where the gateway merges streams")
+  app.add_option("--exec-root", options.exec_root,
+                 "Folder of the sockets where the gateway merges streams")
       ->envname("FLOTILLA_GATEWAY_RUN")
       ->capture_default_str();
   config::declareLog(app, options.log);
@@ -56,7 +57,8 @@ Result<std::optional<ProgramOptions>> parseOptions(int argc, const char* const* 
   }
   FLO_TRY(finishGateway(options));
   if (options.engine.empty() == options.cluster.discovery.empty()) {
-    return Error{ErrorKind::InvalidArgument, "either --engine (one host) or --discovery (a cluster) is needed"};
+    return Error{ErrorKind::InvalidArgument,
+                 "either --engine (one host) or --discovery (a cluster) is needed"};
   }
   return std::optional<ProgramOptions>{std::move(options)};
 }
@@ -79,20 +81,24 @@ class Program {
     QueueEngine engine(queue, options_.engine);
     std::unique_ptr<ClusterEndpoint> cluster;
     if (options_.engine.empty()) {
-      FLO_TRY_ASSIGN(cluster, ClusterEndpoint::create(options_.cluster, redis, options_.queue.cluster,
-                                                      options_.exec_root, *reactor_, queue));
+      FLO_TRY_ASSIGN(cluster,
+                     ClusterEndpoint::create(options_.cluster, redis, options_.queue.cluster,
+                                             options_.exec_root, *reactor_, queue));
     }
     EngineClient& client = cluster ? cluster->client() : engine;
     GatewayOptions gateway = gatewayOptions(options_);
     FLO_TRY_ASSIGN(gateway.api.stream_tls, clusterTls(options_.cluster));
-    FLO_TRY_ASSIGN(gateway_, GatewayService::create(std::move(gateway), *reactor_, client, metrics_));
-    FLO_TRY_ASSIGN(const auto signals, process::Signals::create(
-                                           *reactor_, {.terminate = [this] { terminate(); }, .reload = [] {}}));
+    FLO_TRY_ASSIGN(gateway_,
+                   GatewayService::create(std::move(gateway), *reactor_, client, metrics_));
+    FLO_TRY_ASSIGN(const auto signals,
+                   process::Signals::create(
+                       *reactor_, {.terminate = [this] { terminate(); }, .reload = [] {}}));
     FLO_TRY(gateway_->listen([this](const Error& error) {
       failure_ = error;
       terminate();
     }));
-    // Engines and queue may be away: that is an answer (503), not a reason to wait (decisions.md 21).
+    // Engines and queue may be away: that is an answer (503), not a reason to wait (decisions.md
+    // 21).
     if (cluster) {
       cluster->start([this] { ready(); });
     } else {

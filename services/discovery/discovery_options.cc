@@ -13,7 +13,8 @@ constexpr std::uint16_t kPort = 5080;
 
 }  // namespace
 
-Result<std::optional<DiscoveryCommand>> parseDiscoveryCommand(int argc, const char* const* argv, std::ostream& out) {
+Result<std::optional<DiscoveryCommand>> parseDiscoveryCommand(int argc, const char* const* argv,
+                                                              std::ostream& out) {
   DiscoveryCommand command;
   command.listen.default_port = kPort;
   std::string level = "info";
@@ -21,15 +22,18 @@ Result<std::optional<DiscoveryCommand>> parseDiscoveryCommand(int argc, const ch
   CLI::App app("Tells gateways which hosts are in their cluster", "flotilla-discovery");
   app.set_version_flag("-v,--version", "Flotilla version " FLO_VERSION);
   config::useDaemonJson(app, kConfigFile);
-  app.add_option("-H,--host,--hosts", command.listen.hosts, "Socket(s) to listen on: tcp://, unix://, fd://")
+  app.add_option("-H,--host,--hosts", command.listen.hosts,
+                 "Socket(s) to listen on: tcp://, unix://, fd://")
       ->envname("FLOTILLA_DISCOVERY_HOSTS")
       ->delimiter(',');
   app.add_option("--state-folder", command.folder, "Where the state is kept");
   app.add_option("--user", command.user, "User to become when started as root");
-  app.add_option("--tlscacert", command.listen.tls_ca_cert, "Clients need a certificate of this CA");
+  app.add_option("--tlscacert", command.listen.tls_ca_cert,
+                 "Clients need a certificate of this CA");
   app.add_option("--tlscert", command.listen.tls_cert, "Certificate of tcp listeners");
   app.add_option("--tlskey", command.listen.tls_key, "Its key");
-  app.add_flag("--insecure-tcp", command.listen.insecure_tcp, "Allow tcp without TLS on addresses other hosts reach");
+  app.add_flag("--insecure-tcp", command.listen.insecure_tcp,
+               "Allow tcp without TLS on addresses other hosts reach");
   app.add_option("-l,--log-level", level, "Log level: debug, info, warn, error");
   app.add_option("--log-format", format, "Log format: text, json");
   FLO_TRY_ASSIGN(const auto outcome, config::parse(app, argc, argv, out));

@@ -21,6 +21,7 @@ struct DiscoveryCommand {
 
 /// Nothing to run when --help, --version or --validate was answered on `out`.
 /// Errors: InvalidArgument naming the option or key.
-Result<std::optional<DiscoveryCommand>> parseDiscoveryCommand(int argc, const char* const* argv, std::ostream& out);
+Result<std::optional<DiscoveryCommand>> parseDiscoveryCommand(int argc, const char* const* argv,
+                                                              std::ostream& out);
 
 }  // namespace flotilla::discovery

@@ -24,7 +24,8 @@ class Service final : public DiscoveryService {
         handler_(clusters_, metrics),
         server_(std::make_unique<http::Server>(
             reactor, [this](const http::ExchangePtr& exchange) { handler_.handle(exchange); },
-            http::ServerOptions{.header_timeout = std::chrono::seconds(10), .body_timeout = std::chrono::seconds(10)})) {
+            http::ServerOptions{.header_timeout = std::chrono::seconds(10),
+                                .body_timeout = std::chrono::seconds(10)})) {
     keepLater();
   }
   ~Service() override { reactor_.cancelTimer(timer_); }
@@ -33,7 +34,8 @@ class Service final : public DiscoveryService {
 
   Result<void> serve(UniqueFd listener, net::TlsContextPtr tls) override {
     auto acceptor = std::make_unique<net::Acceptor>(
-        reactor_, std::move(listener), net::Acceptor::Callbacks{.on_connection = [this, tls](UniqueFd connection) {
+        reactor_, std::move(listener),
+        net::Acceptor::Callbacks{.on_connection = [this, tls](UniqueFd connection) {
           std::string peer = net::peerName(connection.get());
           server_->adopt(std::move(connection), std::move(peer), tls);
         }});
@@ -79,12 +81,15 @@ class Service final : public DiscoveryService {
 
 }  // namespace
 
-Result<std::unique_ptr<DiscoveryService>> DiscoveryService::create(const Options& options, Reactor& reactor,
+Result<std::unique_ptr<DiscoveryService>> DiscoveryService::create(const Options& options,
+                                                                   Reactor& reactor,
                                                                    Metrics& metrics) {
-  FLO_TRY_ASSIGN(Clusters clusters, Clusters::open({.file = options.folder + "/clusters.json", .now = [] {
-                                      return static_cast<std::int64_t>(std::time(nullptr));
-                                    }}));
-  return std::unique_ptr<DiscoveryService>(std::make_unique<Service>(std::move(clusters), reactor, metrics));
+  FLO_TRY_ASSIGN(Clusters clusters,
+                 Clusters::open({.file = options.folder + "/clusters.json", .now = [] {
+                                   return static_cast<std::int64_t>(std::time(nullptr));
+                                 }}));
+  return std::unique_ptr<DiscoveryService>(
+      std::make_unique<Service>(std::move(clusters), reactor, metrics));
 }
 
 }  // namespace flotilla::discovery

@@ -19,7 +19,8 @@ class DiscoveryService {
   };
 
   /// Reads the state. `reactor` and `metrics` outlive the service. Errors: Internal.
-  static Result<std::unique_ptr<DiscoveryService>> create(const Options& options, Reactor& reactor, Metrics& metrics);
+  static Result<std::unique_ptr<DiscoveryService>> create(const Options& options, Reactor& reactor,
+                                                          Metrics& metrics);
   virtual ~DiscoveryService() = default;
 
   /// Serves a listening socket. On the reactor's thread or before it runs.

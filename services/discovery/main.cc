@@ -3,8 +3,8 @@
 #include <iostream>
 #include <utility>
 
-#include "common/process/resource_limits.h"
 #include "common/process/privileges.h"
+#include "common/process/resource_limits.h"
 #include "common/process/signals.h"
 #include "common/process/systemd.h"
 #include "discovery/discovery_options.h"
@@ -20,7 +20,8 @@ Result<void> run(const DiscoveryCommand& command) {
   Metrics metrics;
   FLO_TRY_ASSIGN(auto service, DiscoveryService::create({.folder = "."}, *reactor, metrics));
   const auto end = [&] { service->stop([&] { reactor->stop(); }); };
-  FLO_TRY_ASSIGN(const auto signals, process::Signals::create(*reactor, {.terminate = end, .reload = [] {}}));
+  FLO_TRY_ASSIGN(const auto signals,
+                 process::Signals::create(*reactor, {.terminate = end, .reload = [] {}}));
   for (auto& [socket, tls] : sockets) {
     FLO_TRY(service->serve(std::move(socket), tls));
   }

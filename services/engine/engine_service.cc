@@ -34,14 +34,14 @@
 #include "engine/jobs/pull_jobs.h"
 #include "engine/jobs/system_jobs.h"
 #include "engine/jobs/volume_jobs.h"
+#include "engine/leadership.h"
 #include "engine/lifecycle/lifecycle.h"
 #include "engine/lifecycle/process_signal.h"
 #include "engine/lifecycle/shim_runtime.h"
-#include "engine/leadership.h"
-#include "engine/store/bell.h"
 #include "engine/logs/log_watch.h"
 #include "engine/runtime/host_facts.h"
 #include "engine/stats/stats_jobs.h"
+#include "engine/store/bell.h"
 #include "engine/store/container_store.h"
 #include "engine/store/schema.h"
 
@@ -61,8 +61,8 @@ std::string programDirectory() {
 }
 
 std::string findRuntime() {
-  for (const char* path : {"/usr/bin/crun", "/usr/local/bin/crun", "/usr/bin/runc", "/usr/sbin/runc",
-                           "/usr/local/sbin/runc", "/usr/local/bin/runc"}) {
+  for (const char* path : {"/usr/bin/crun", "/usr/local/bin/crun", "/usr/bin/runc",
+                           "/usr/sbin/runc", "/usr/local/sbin/runc", "/usr/local/bin/runc"}) {
     if (::access(path, X_OK) == 0) {
       return path;
     }
@@ -73,11 +73,12 @@ std::string findRuntime() {
 /// The kernel's names of sockets end at 107 bytes, and a worker's streams are in the run folder.
 Result<void> checkRunFolder(const Paths& paths) {
   constexpr std::size_t kLongestName = 107;
-  const std::size_t below = paths.streams().size() - paths.run().size() + sizeof("/4194304.sock") - 1;
+  const std::size_t below =
+      paths.streams().size() - paths.run().size() + sizeof("/4194304.sock") - 1;
   if (paths.run().size() + below > kLongestName) {
-    return Error{ErrorKind::InvalidArgument,
-                 "the path of --exec-root " + paths.run() + " is too long for the sockets in it: at most " +
-                     std::to_string(kLongestName - below) + " bytes"};
+    return Error{ErrorKind::InvalidArgument, "the path of --exec-root " + paths.run() +
+                                                 " is too long for the sockets in it: at most " +
+                                                 std::to_string(kLongestName - below) + " bytes"};
   }
   return {};
 }
@@ -106,7 +107,11 @@ std::vector<Migration> allMigrations() {
 /// In order of construction: what comes later uses what comes before.
 struct EngineService::Parts {
   Parts(EngineOptions options_in, Reactor& reactor_in, JobQueue& queue_in, Metrics& metrics_in)
-      : options(std::move(options_in)), reactor(reactor_in), queue(queue_in), metrics(metrics_in), paths(options.root, options.run) {}
+      : options(std::move(options_in)),
+        reactor(reactor_in),
+        queue(queue_in),
+        metrics(metrics_in),
+        paths(options.root, options.run) {}
 
   Result<void> wireStore();
   Result<void> wireImages();
@@ -148,7 +153,7 @@ struct EngineService::Parts {
   std::unique_ptr<StreamServer> streams;
   std::unique_ptr<StreamExporter> exporter;  // null: gateways are on this host
   std::unique_ptr<LogWatch> log_watch;
-  bool leading = false;  // and everybody was told
+  bool leading = false;                    // and everybody was told
   std::unique_ptr<Leadership> leadership;  // null: not shared, or the reactor's thread only
   std::atomic<bool> looking_again{false};
   std::atomic<bool> looking_after{false};
@@ -199,12 +204,14 @@ Result<void> EngineService::Parts::wireImages() {
     return uses;
   };
   FLO_TRY_ASSIGN(images, LocalImageStore::create(std::move(image_options), *database, *events));
-  const std::string proxy = options.registry_proxy.empty() ? "unix://" + options.run + "/registry-proxy.sock"
-                                                           : options.registry_proxy;
+  const std::string proxy = options.registry_proxy.empty()
+                                ? "unix://" + options.run + "/registry-proxy.sock"
+                                : options.registry_proxy;
   FLO_TRY_ASSIGN(net::Address address, net::Address::parse(proxy, 5000));
   registry = makeProxySource(std::move(address));
   download_slots = std::make_unique<DownloadSlots>(options.max_concurrent_downloads);
-  pull_context.reset(new PullContext{images->context(), *registry, *download_slots, options.max_download_attempts});
+  pull_context.reset(new PullContext{images->context(), *registry, *download_slots,
+                                     options.max_download_attempts});
   return {};
 }
 
@@ -260,20 +267,23 @@ Result<void> EngineService::Parts::wireLifecycle() {
   }
   facts.runtime_name = std::filesystem::path(facts.runtime_path).filename();
   facts.init_path = options.init_path.empty() ? findInit() : options.init_path;
-  runtime = std::make_unique<ShimRuntime>(paths, reactor, ShimRuntime::Options{program("flotilla-shim")});
+  runtime =
+      std::make_unique<ShimRuntime>(paths, reactor, ShimRuntime::Options{program("flotilla-shim")});
   queries = std::make_unique<ThreadPool>(ThreadPool::Options{"query", options.query_threads});
   work = std::make_unique<ThreadPool>(ThreadPool::Options{"work", options.work_threads});
   bulk = std::make_unique<ThreadPool>(ThreadPool::Options{"bulk", kBulkThreads});
   pulls = std::make_unique<ThreadPool>(ThreadPool::Options{"pull", kPullThreads});
   lifecycle = std::make_unique<Lifecycle>(
       LifecycleParts{paths, *database, *events, *catalog, *ledger, *locks, gate, *runtime, *runtime,
-                     *images, *networks, *volumes, reactor, *work, systemNow, std::move(facts), LocalImageStore::requireImage});
+                     *images, *networks, *volumes, reactor, *work, systemNow, std::move(facts),
+                     LocalImageStore::requireImage});
   return {};
 }
 
 Result<void> EngineService::Parts::wireJobs() {
-  FLO_TRY_ASSIGN(streams, StreamServer::listenUnix(
-                              reactor, paths.streams() + "/" + std::to_string(::getpid()) + ".sock"));
+  FLO_TRY_ASSIGN(streams,
+                 StreamServer::listenUnix(
+                     reactor, paths.streams() + "/" + std::to_string(::getpid()) + ".sock"));
   if (options.stream_export) {
     FLO_TRY_ASSIGN(exporter, StreamExporter::listen(reactor, *options.stream_export));
   }
@@ -289,7 +299,8 @@ Result<void> EngineService::Parts::wireJobs() {
   addImageJobs(*jobs, *images, *streams, *bulk);
   addPullJobs(*jobs, *pull_context, *streams, *pulls);
   addNetworkJobs(*jobs, *networks);
-  addVolumeJobs(*jobs, *volumes, [this](const std::string& volume) { return usersOfVolume(volume); });
+  addVolumeJobs(*jobs, *volumes,
+                [this](const std::string& volume) { return usersOfVolume(volume); });
   SystemFacts facts{id, options.name, options.labels, options.version, {}, {}};
   facts.image_count = [this] {
     std::size_t count = 0;
@@ -331,8 +342,8 @@ Result<void> EngineService::Parts::wireSharing() {
     return {};
   }
   leadership = std::make_unique<Leadership>(paths.leaderLock());
-  guard = std::make_shared<LedgerGuard>(LedgerGuard::Parts{*database, *ledger, *catalog, reactor,
-                                                           options.sharing->worker_id, options.sharing->lives});
+  guard = std::make_shared<LedgerGuard>(LedgerGuard::Parts{
+      *database, *ledger, *catalog, reactor, options.sharing->worker_id, options.sharing->lives});
   return {};
 }
 
@@ -364,7 +375,8 @@ void EngineService::Parts::lead() {
   if (leads) {
     lookAfterAll();
   }
-  reactor.runAfter(leads ? std::chrono::milliseconds(kLookAfter) : kSeekLeadership, [this] { lead(); });
+  reactor.runAfter(leads ? std::chrono::milliseconds(kLookAfter) : kSeekLeadership,
+                   [this] { lead(); });
 }
 
 void EngineService::Parts::lookAfterAll() {
@@ -388,7 +400,8 @@ void EngineService::Parts::deliver(JobContextPtr context) {
   if (!guard) {
     return jobs->run(std::move(context));
   }
-  guard->admit(std::move(context), [this](JobContextPtr admitted) { jobs->run(std::move(admitted)); });
+  guard->admit(std::move(context),
+               [this](JobContextPtr admitted) { jobs->run(std::move(admitted)); });
 }
 
 void EngineService::Parts::otherCommitted() {
@@ -416,8 +429,9 @@ void EngineService::Parts::keepHouse() {
   });
 }
 
-Result<std::unique_ptr<EngineService>> EngineService::create(EngineOptions options, Reactor& reactor,
-                                                             JobQueue& queue, Metrics& metrics) {
+Result<std::unique_ptr<EngineService>> EngineService::create(EngineOptions options,
+                                                             Reactor& reactor, JobQueue& queue,
+                                                             Metrics& metrics) {
   auto parts = std::make_unique<Parts>(std::move(options), reactor, queue, metrics);
   FLO_TRY(parts->wireStore());
   FLO_TRY(parts->wireImages());

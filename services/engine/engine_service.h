@@ -15,26 +15,27 @@ namespace flotilla::engine {
 
 /// How a worker lives with others on one state folder.
 struct SharingOptions {
-  std::string worker_id;   // the name of its lock in <run>/workers
-  bool alone = false;      // no other worker lives: what is half made belongs to nobody
+  std::string worker_id;  // the name of its lock in <run>/workers
+  bool alone = false;     // no other worker lives: what is half made belongs to nobody
   std::function<bool(const std::string& worker)> lives;  // does that other worker live?
-  std::function<void()> on_lead = {};  // this worker leads from now on; once, on the reactor's thread
+  std::function<void()> on_lead =
+      {};  // this worker leads from now on; once, on the reactor's thread
 };
 
 struct EngineOptions {
   std::string root = "/var/lib/flotilla";
   std::string run = "/run/flotilla";
-  std::string name;                   // shown by info; "" = the host's
+  std::string name;  // shown by info; "" = the host's
   std::vector<std::string> labels;
   std::string version = "0.1.0";
   std::string bridge_name = "flotilla0";
   std::string table_name = "flotilla";
-  std::string bip;                    // address of the bridge, "" = chosen
-  std::string runtime_path;           // "" = crun, else runc
-  std::string program_dir;            // of flotilla-shim and flotilla-unpack, "" = this program's
-  std::string init_path;              // of the program for --init, "" = found on the host
-  std::string stream_group;           // its members may connect to streams; "" = root alone
-  std::string registry_proxy;         // where it listens, "" = unix://<run>/registry-proxy.sock
+  std::string bip;             // address of the bridge, "" = chosen
+  std::string runtime_path;    // "" = crun, else runc
+  std::string program_dir;     // of flotilla-shim and flotilla-unpack, "" = this program's
+  std::string init_path;       // of the program for --init, "" = found on the host
+  std::string stream_group;    // its members may connect to streams; "" = root alone
+  std::string registry_proxy;  // where it listens, "" = unix://<run>/registry-proxy.sock
   std::size_t max_concurrent_downloads = 3;
   int max_download_attempts = 5;
   std::optional<SharingOptions> sharing = {};  // absent: the only worker there can be
@@ -44,8 +45,8 @@ struct EngineOptions {
   std::optional<StreamExporter::Options> stream_export = {};
 };
 
-/// One worker of an engine: opens its state, makes it agree with the host and serves jobs. Only this
-/// class sees every other.
+/// One worker of an engine: opens its state, makes it agree with the host and serves jobs. Only
+/// this class sees every other.
 class EngineService {
  public:
   /// Opens the store and wires everything; serves nothing yet. `reactor` and `queue` outlive the

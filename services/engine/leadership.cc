@@ -34,7 +34,8 @@ Result<UniqueFd> takeStartTurn(const std::string& path) {
   const auto deadline = std::chrono::steady_clock::now() + kTurnLimit;
   while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (std::chrono::steady_clock::now() >= deadline) {
-      return Error{ErrorKind::Unavailable, "another worker of this host is still starting (" + path + ")"};
+      return Error{ErrorKind::Unavailable,
+                   "another worker of this host is still starting (" + path + ")"};
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

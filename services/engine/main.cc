@@ -49,12 +49,14 @@ int mainOf(int argc, const char* const* argv) {
   if (options && !*options) {
     return 0;
   }
-  const auto done = options ? run(**options, commandLine(argc, argv)) : Result<void>{options.error()};
+  const auto done =
+      options ? run(**options, commandLine(argc, argv)) : Result<void>{options.error()};
   if (done) {
     return 0;
   }
   std::cerr << "flotilla-engine: " << done.error().message() << '\n';
-  const bool hopeless = done.error().kind() == ErrorKind::InvalidArgument || done.error().kind() == ErrorKind::Conflict;
+  const bool hopeless = done.error().kind() == ErrorKind::InvalidArgument ||
+                        done.error().kind() == ErrorKind::Conflict;
   return hopeless ? kHopeless : 1;
 }
 

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "common/log/log.h"
-#include "common/process/resource_limits.h"
 #include "common/process/privileges.h"
+#include "common/process/resource_limits.h"
 #include "common/process/signals.h"
 #include "common/process/systemd.h"
 #include "registry-proxy/proxy_options.h"
@@ -34,7 +34,8 @@ Result<void> run(ProxyCommand command) {
   Metrics metrics;
   FLO_TRY_ASSIGN(auto service, ProxyService::create(command.service, *reactor, metrics));
   const auto end = [&] { service->stop([&] { reactor->stop(); }); };
-  FLO_TRY_ASSIGN(const auto signals, process::Signals::create(*reactor, {.terminate = end, .reload = [] {}}));
+  FLO_TRY_ASSIGN(const auto signals,
+                 process::Signals::create(*reactor, {.terminate = end, .reload = [] {}}));
   for (auto& [socket, tls] : sockets) {
     FLO_TRY(service->serve(std::move(socket), tls));
   }

@@ -15,7 +15,8 @@ constexpr std::uint64_t kDefaultSize = std::uint64_t{20} << 30U;
 
 }  // namespace
 
-Result<std::optional<ProxyCommand>> parseProxyCommand(int argc, const char* const* argv, std::ostream& out) {
+Result<std::optional<ProxyCommand>> parseProxyCommand(int argc, const char* const* argv,
+                                                      std::ostream& out) {
   ProxyCommand command;
   command.listen.default_port = kPort;
   command.service.cache_folder = "/var/lib/flotilla-registry-proxy";
@@ -26,27 +27,35 @@ Result<std::optional<ProxyCommand>> parseProxyCommand(int argc, const char* cons
   CLI::App app("Caches what hosts pull from registries", "flotilla-registry-proxy");
   app.set_version_flag("-v,--version", "Flotilla version " FLO_VERSION);
   config::useDaemonJson(app, kConfigFile);
-  app.add_option("-H,--host,--hosts", command.listen.hosts, "Socket(s) to listen on: unix://, tcp://, fd://")
+  app.add_option("-H,--host,--hosts", command.listen.hosts,
+                 "Socket(s) to listen on: unix://, tcp://, fd://")
       ->envname("FLOTILLA_REGISTRY_PROXY_HOSTS")
       ->delimiter(',');
-  app.add_option("--listen-fd", command.listen.inherited_fd, "An inherited listening socket to serve instead");
-  app.add_option("--parent", command.parent, "End when this process, the one that started it, ends");
+  app.add_option("--listen-fd", command.listen.inherited_fd,
+                 "An inherited listening socket to serve instead");
+  app.add_option("--parent", command.parent,
+                 "End when this process, the one that started it, ends");
   app.add_option("--cache-folder", command.service.cache_folder, "Where blobs are kept");
-  app.add_option("--cache-size", command.service.cache_size,
-                 "How much of them, in bytes or with a unit (20GiB); 0 keeps nothing that is complete")
+  app.add_option(
+         "--cache-size", command.service.cache_size,
+         "How much of them, in bytes or with a unit (20GiB); 0 keeps nothing that is complete")
       ->transform(CLI::AsSizeValue(false));
-  app.add_option("--registry-mirror,--registry-mirrors", command.service.mirrors, "Mirrors of Docker Hub, tried first");
+  app.add_option("--registry-mirror,--registry-mirrors", command.service.mirrors,
+                 "Mirrors of Docker Hub, tried first");
   app.add_option("--insecure-registry,--insecure-registries", command.service.insecure,
                  "Registries (names or networks) that need no TLS or right certificate");
   app.add_option("--certs-folder,--certs-folders", command.service.certificate_folders,
                  "Folders with <registry>/*.crt, *.cert and *.key");
   app.add_option("--user", command.user, "User to become when started as root");
-  app.add_option("--idle-exit", idle_exit, "Seconds without a connection after which to end; 0: never")
+  app.add_option("--idle-exit", idle_exit,
+                 "Seconds without a connection after which to end; 0: never")
       ->check(CLI::Range(0, 86'400));
-  app.add_option("--tlscacert", command.listen.tls_ca_cert, "Clients need a certificate of this CA");
+  app.add_option("--tlscacert", command.listen.tls_ca_cert,
+                 "Clients need a certificate of this CA");
   app.add_option("--tlscert", command.listen.tls_cert, "Certificate of tcp listeners");
   app.add_option("--tlskey", command.listen.tls_key, "Its key");
-  app.add_flag("--insecure-tcp", command.listen.insecure_tcp, "Allow tcp without TLS on addresses other hosts reach");
+  app.add_flag("--insecure-tcp", command.listen.insecure_tcp,
+               "Allow tcp without TLS on addresses other hosts reach");
   app.add_option("-l,--log-level", level, "Log level: debug, info, warn, error");
   app.add_option("--log-format", format, "Log format: text, json");
   FLO_TRY_ASSIGN(const auto outcome, config::parse(app, argc, argv, out));

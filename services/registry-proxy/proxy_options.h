@@ -16,13 +16,14 @@ struct ProxyCommand {
   ProxyOptions service;
   process::ServiceListen listen;
   int parent = 0;               // ends with this process, which started it
-  std::string user = "nobody";     // to become when started as root
+  std::string user = "nobody";  // to become when started as root
   log::Level log_level = log::Level::Info;
   log::Format log_format = log::Format::Text;
 };
 
 /// Nothing to run when --help, --version or --validate was answered on `out`.
 /// Errors: InvalidArgument naming the option or key.
-Result<std::optional<ProxyCommand>> parseProxyCommand(int argc, const char* const* argv, std::ostream& out);
+Result<std::optional<ProxyCommand>> parseProxyCommand(int argc, const char* const* argv,
+                                                      std::ostream& out);
 
 }  // namespace flotilla::registry

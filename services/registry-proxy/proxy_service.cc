@@ -29,9 +29,8 @@ class Proxy final : public ProxyService {
                    metrics),
         fetcher_(upstreams_, *cache_, fetches_, {}, metrics),
         handler_(reactor, work_, readers_, upstreams_, *cache_, fetcher_, metrics),
-        server_(std::make_unique<http::Server>(reactor, [this](http::ExchangePtr exchange) {
-          handler_.handle(std::move(exchange));
-        })),
+        server_(std::make_unique<http::Server>(
+            reactor, [this](http::ExchangePtr exchange) { handler_.handle(std::move(exchange)); })),
         readers_({"read", kReadThreads, kMaxQueued}),
         fetches_({"fetch", kFetchThreads, kMaxQueued}),
         work_({"work", kWorkThreads, kMaxQueued}) {}
@@ -108,9 +107,13 @@ class Proxy final : public ProxyService {
 
 }  // namespace
 
-Result<std::unique_ptr<ProxyService>> ProxyService::create(ProxyOptions options, Reactor& reactor, Metrics& metrics) {
-  FLO_TRY_ASSIGN(auto cache, BlobCache::open({.folder = options.cache_folder, .budget = options.cache_size}, metrics));
-  return std::unique_ptr<ProxyService>(std::make_unique<Proxy>(std::move(options), reactor, metrics, std::move(cache)));
+Result<std::unique_ptr<ProxyService>> ProxyService::create(ProxyOptions options, Reactor& reactor,
+                                                           Metrics& metrics) {
+  FLO_TRY_ASSIGN(
+      auto cache,
+      BlobCache::open({.folder = options.cache_folder, .budget = options.cache_size}, metrics));
+  return std::unique_ptr<ProxyService>(
+      std::make_unique<Proxy>(std::move(options), reactor, metrics, std::move(cache)));
 }
 
 }  // namespace flotilla::registry

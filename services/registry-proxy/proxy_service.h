@@ -15,7 +15,7 @@ namespace flotilla::registry {
 
 struct ProxyOptions {
   std::string cache_folder = ".";
-  std::uint64_t cache_size = 0;  // bytes; 0 keeps nothing
+  std::uint64_t cache_size = 0;            // bytes; 0 keeps nothing
   std::vector<std::string> mirrors = {};   // of Docker Hub
   std::vector<std::string> insecure = {};  // registries without TLS or with any certificate
   std::vector<std::string> certificate_folders = {"/etc/flotilla/certs.d", "/etc/docker/certs.d"};
@@ -26,7 +26,8 @@ struct ProxyOptions {
 class ProxyService {
  public:
   /// Opens the cache. `reactor` and `metrics` outlive the service. Errors: Internal.
-  static Result<std::unique_ptr<ProxyService>> create(ProxyOptions options, Reactor& reactor, Metrics& metrics);
+  static Result<std::unique_ptr<ProxyService>> create(ProxyOptions options, Reactor& reactor,
+                                                      Metrics& metrics);
   virtual ~ProxyService() = default;
 
   /// Serves a listening socket. On the reactor's thread or before it runs.

@@ -29,11 +29,13 @@ constexpr std::array kMeanings = {
 }  // namespace
 
 std::string Refusal::body() const {
-  return "{\"errors\":[{\"code\":" + json::quote(code) + ",\"message\":" + json::quote(message) + "}]}\n";
+  return "{\"errors\":[{\"code\":" + json::quote(code) + ",\"message\":" + json::quote(message) +
+         "}]}\n";
 }
 
 Refusal Refusal::ofAnswer(int status, std::string_view body, std::string_view retry_after) {
-  Refusal refusal{.status = status, .code = "UNKNOWN",
+  Refusal refusal{.status = status,
+                  .code = "UNKNOWN",
                   .message = "received unexpected HTTP status: " + std::to_string(status)};
   refusal.retry_after = retry_after;
   for (const Meaning& meaning : kMeanings) {
@@ -47,9 +49,11 @@ Refusal Refusal::ofAnswer(int status, std::string_view body, std::string_view re
     return refusal;
   }
   const auto errors = document->find("errors");
-  if (errors != document->end() && errors->is_array() && !errors->empty() && errors->front().is_object()) {
+  if (errors != document->end() && errors->is_array() && !errors->empty() &&
+      errors->front().is_object()) {
     refusal.code = json::stringOr(errors->front(), "code", refusal.code).value_or(refusal.code);
-    refusal.message = json::stringOr(errors->front(), "message", refusal.message).value_or(refusal.message);
+    refusal.message =
+        json::stringOr(errors->front(), "message", refusal.message).value_or(refusal.message);
   }
   return refusal;
 }
@@ -57,14 +61,21 @@ Refusal Refusal::ofAnswer(int status, std::string_view body, std::string_view re
 Refusal Refusal::ofError(const Error& error) {
   Refusal refusal{.status = 502, .code = "UNAVAILABLE", .message = error.message()};
   switch (error.kind()) {
-    case ErrorKind::DeadlineExceeded: refusal.status = 504; break;
+    case ErrorKind::DeadlineExceeded:
+      refusal.status = 504;
+      break;
     case ErrorKind::Unauthenticated:
       refusal.status = 401;
       refusal.code = "UNAUTHORIZED";
       break;
-    case ErrorKind::InvalidArgument: refusal.status = 502; break;
-    case ErrorKind::Internal: refusal.status = 500; break;
-    default: break;
+    case ErrorKind::InvalidArgument:
+      refusal.status = 502;
+      break;
+    case ErrorKind::Internal:
+      refusal.status = 500;
+      break;
+    default:
+      break;
   }
   refusal.cause = error.message();
   return refusal;

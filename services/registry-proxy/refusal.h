@@ -10,7 +10,7 @@ namespace flotilla::registry {
 /// Why a request cannot be served, as a registry tells it. A value.
 struct Refusal {
   int status = 500;
-  std::string code;         // of the distribution specification: "MANIFEST_UNKNOWN", ...
+  std::string code;  // of the distribution specification: "MANIFEST_UNKNOWN", ...
   std::string message;
   std::string cause = {};        // a failure below HTTP, in full, in the words dockerd has for it
   std::string retry_after = {};  // of the upstream, verbatim

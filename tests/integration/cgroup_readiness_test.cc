@@ -49,7 +49,8 @@ std::chrono::microseconds moveAfterRest(CgroupReadiness* readiness) {
   }
   const auto begin = std::chrono::steady_clock::now();
   static_cast<void>(stay(*where));
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                               begin);
 }
 
 TEST(CgroupReadiness, MovesDoNotWaitWhenTheyWereExpected) {

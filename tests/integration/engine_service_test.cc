@@ -93,7 +93,8 @@ class EngineServiceTest : public testing::Test {
     const auto list = run("container_list", {}, {{"all", "1"}});
     const auto all = json::parse(list ? list->body : "[]");
     for (const auto& container : all ? *all : json::Json::array()) {
-      EXPECT_TRUE(run("container_remove", {container["Id"].get<std::string>()}, {{"force", "1"}, {"v", "1"}}));
+      EXPECT_TRUE(run("container_remove", {container["Id"].get<std::string>()},
+                      {{"force", "1"}, {"v", "1"}}));
     }
     // The shims of removed containers leave on their own.
     const auto deadline = std::chrono::steady_clock::now() + seconds(10);
@@ -164,14 +165,18 @@ class EngineServiceTest : public testing::Test {
 
   void importBusybox() {
     const std::string root = dir_ + "/image";
-    const std::string make = "mkdir -p " + root + "/bin " + root + "/etc " + root + "/tmp && cp /bin/busybox " +
-                             root + "/bin/ && for a in sh echo sleep cat true false; do ln -s busybox " + root +
-                             "/bin/$a; done && echo root:x:0:0:root:/:/bin/sh >" + root + "/etc/passwd && tar -C " +
-                             root + " -cf " + dir_ + "/image.tar .";
+    const std::string make = "mkdir -p " + root + "/bin " + root + "/etc " + root +
+                             "/tmp && cp /bin/busybox " + root +
+                             "/bin/ && for a in sh echo sleep cat true false; do ln -s busybox " +
+                             root + "/bin/$a; done && echo root:x:0:0:root:/:/bin/sh >" + root +
+                             "/etc/passwd && tar -C " + root + " -cf " + dir_ + "/image.tar .";
     ASSERT_EQ(std::system(make.c_str()), 0);  // NOLINT(concurrency-mt-unsafe)
-    const auto call = submit("image_import", {}, {{"repo", "bb"}, {"tag", "latest"}, {"changes", R"(["CMD [\"sh\"]"])"}});
+    const auto call =
+        submit("image_import", {},
+               {{"repo", "bb"}, {"tag", "latest"}, {"changes", R"(["CMD [\"sh\"]"])"}});
     const auto begun = call->begun();
-    ASSERT_TRUE(begun && begun->stream) << (call->result && !*call->result ? call->result->error().message() : "");
+    ASSERT_TRUE(begun && begun->stream)
+        << (call->result && !*call->result ? call->result->error().message() : "");
     const UniqueFd stream = connectTo(*begun->stream);
     const UniqueFd tar(::open((dir_ + "/image.tar").c_str(), O_RDONLY | O_CLOEXEC));
     const std::string bytes = readAll(tar.get());
@@ -185,7 +190,8 @@ class EngineServiceTest : public testing::Test {
     ASSERT_TRUE(call->wait()) << answer;
   }
 
-  std::string create(const std::string& name, const std::string& command, const std::string& host = "") {
+  std::string create(const std::string& name, const std::string& command,
+                     const std::string& host = "") {
     const auto made = run("container_create", {}, {{"id", randomHex(32)}, {"name", name}},
                           R"({"Image":"bb","Cmd":["sh","-c",)" + json::quote(command) +
                               R"(],"HostConfig":{"NetworkMode":"none")" + host + "}}");
@@ -208,7 +214,8 @@ class EngineServiceTest : public testing::Test {
 
 TEST_F(EngineServiceTest, RunsAContainerAndReportsItsExit) {
   create("one", "echo out; echo err >&2; exit 3");
-  const auto attach = submit("container_attach", {"one"}, {{"stream", "1"}, {"stdout", "1"}, {"stderr", "1"}});
+  const auto attach =
+      submit("container_attach", {"one"}, {{"stream", "1"}, {"stdout", "1"}, {"stderr", "1"}});
   const auto begun = attach->begun();
   ASSERT_TRUE(begun && begun->stream) << (attach->wait() ? "" : attach->wait().error().message());
   const UniqueFd stream = connectTo(*begun->stream);
@@ -237,7 +244,8 @@ TEST_F(EngineServiceTest, AutoRemovedContainersAreGoneWhenWaitAnswers) {
 TEST_F(EngineServiceTest, ExecutesInARunningContainer) {
   create("up", "sleep 1000");
   ASSERT_TRUE(run("container_start", {"up"}));
-  const auto made = run("exec_create", {"up"}, {}, R"({"Cmd":["sh","-c","echo hi; exit 7"],"AttachStdout":true})");
+  const auto made = run("exec_create", {"up"}, {},
+                        R"({"Cmd":["sh","-c","echo hi; exit 7"],"AttachStdout":true})");
   ASSERT_TRUE(made) << made.error().message();
   const std::string id = json::parse(made->body).value()["Id"];
   const auto start = submit("exec_start", {id}, {}, "{}");
@@ -265,8 +273,9 @@ TEST_F(EngineServiceTest, ContainersOutliveTheEngine) {
 }
 
 TEST_F(EngineServiceTest, AMissingProgramIsExitCode127) {
-  const auto made = run("container_create", {}, {{"id", randomHex(32)}, {"name", "bad"}},
-                        R"({"Image":"bb","Cmd":["nosuchprogram"],"HostConfig":{"NetworkMode":"none"}})");
+  const auto made =
+      run("container_create", {}, {{"id", randomHex(32)}, {"name", "bad"}},
+          R"({"Image":"bb","Cmd":["nosuchprogram"],"HostConfig":{"NetworkMode":"none"}})");
   ASSERT_TRUE(made);
   const auto started = run("container_start", {"bad"});
   ASSERT_FALSE(started);

@@ -4,7 +4,6 @@
 #include <iterator>
 #include <ostream>
 
-
 #include "common/json/json.h"
 
 namespace flotilla::config {
@@ -40,16 +39,19 @@ class JsonConfig final : public CLI::Config {
 
   // ConfigError, not FileError: CLI11 takes the latter for a missing default file and goes on.
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-    const std::string text((std::istreambuf_iterator<char>(input)), std::istreambuf_iterator<char>());
+    const std::string text((std::istreambuf_iterator<char>(input)),
+                           std::istreambuf_iterator<char>());
     if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
       return {};  // as dockerd takes an empty file
     }
     const auto document = json::parse(text);
     if (!document) {
-      throw CLI::ConfigError("configuration file: " + document.error().message(), CLI::ExitCodes::ConfigError);
+      throw CLI::ConfigError("configuration file: " + document.error().message(),
+                             CLI::ExitCodes::ConfigError);
     }
     if (!document->is_object()) {
-      throw CLI::ConfigError("configuration file: must be a JSON object", CLI::ExitCodes::ConfigError);
+      throw CLI::ConfigError("configuration file: must be a JSON object",
+                             CLI::ExitCodes::ConfigError);
     }
     std::vector<CLI::ConfigItem> settings;
     for (const auto& [key, value] : document->items()) {
@@ -68,7 +70,8 @@ void useDaemonJson(CLI::App& app, const std::string& default_path) {
   app.config_formatter(std::make_shared<JsonConfig>());
   app.set_config("--config-file", default_path, "Daemon configuration file (JSON)");
   app.allow_config_extras(CLI::config_extras_mode::error);
-  const std::string help = "Validate the daemon configuration and exit";  // an lvalue picks the overload
+  const std::string help =
+      "Validate the daemon configuration and exit";  // an lvalue picks the overload
   app.add_flag("--validate", help)->configurable(false);
 }
 
@@ -84,7 +87,8 @@ Result<Outcome> parse(CLI::App& app, int argc, const char* const* argv, std::ost
   } catch (const CLI::Error& error) {
     return Error{ErrorKind::InvalidArgument, error.what()};
   }
-  if (const auto* validate = app.get_option_no_throw("--validate"); validate != nullptr && validate->count() > 0) {
+  if (const auto* validate = app.get_option_no_throw("--validate");
+      validate != nullptr && validate->count() > 0) {
     out << "configuration OK\n";
     return Outcome::Done;
   }

@@ -17,7 +17,9 @@ class DaemonConfigTest : public testing::Test {
     dir_ = ::mkdtemp(pattern.data());
     useDaemonJson(app_, dir_ + "/daemon.json");
     app_.add_option("-H,--host,--hosts", hosts_)->envname("FLO_TEST_HOST");
-    app_.add_option("--log-level", level_)->check(CLI::IsMember({"debug", "info"}))->envname("FLO_TEST_LEVEL");
+    app_.add_option("--log-level", level_)
+        ->check(CLI::IsMember({"debug", "info"}))
+        ->envname("FLO_TEST_LEVEL");
     app_.add_option("--label,--labels", labels_);
     app_.add_flag("--tls", tls_);
   }
@@ -78,7 +80,8 @@ TEST_F(DaemonConfigTest, UnknownKeysAndBadValuesAreRefusedByName) {
   file(R"({"log-leevel": "info"})");
   const auto unknown = parseArgs({});
   ASSERT_FALSE(unknown);
-  EXPECT_NE(unknown.error().message().find("log-leevel"), std::string::npos) << unknown.error().message();
+  EXPECT_NE(unknown.error().message().find("log-leevel"), std::string::npos)
+      << unknown.error().message();
   file(R"({"log-level": "loud"})");
   const auto bad = parseArgs({});
   ASSERT_FALSE(bad);

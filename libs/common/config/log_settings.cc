@@ -7,7 +7,8 @@ namespace flotilla::config {
 void declareLog(CLI::App& app, LogSettings& settings) {
   app.add_option("-l,--log-level", settings.level, "Log level: debug, info, warn, error")
       ->envname("FLOTILLA_LOG_LEVEL");
-  app.add_option("--log-format", settings.format, "Log format: text, json")->envname("FLOTILLA_LOG_FORMAT");
+  app.add_option("--log-format", settings.format, "Log format: text, json")
+      ->envname("FLOTILLA_LOG_FORMAT");
   app.add_flag("-D,--debug", settings.debug, "Enable debug mode");
 }
 

@@ -40,12 +40,14 @@ Result<Digest> Digest::parse(std::string_view text) {
       continue;
     }
     const std::string_view hex = text.substr(colon + 1);
-    if (hex.size() == kind.hex_size &&
-        std::all_of(hex.begin(), hex.end(), [](char c) { return kHexDigits.find(c) != std::string_view::npos; })) {
+    if (hex.size() == kind.hex_size && std::all_of(hex.begin(), hex.end(), [](char c) {
+          return kHexDigits.find(c) != std::string_view::npos;
+        })) {
       return Digest(kind.algorithm, std::string(hex));
     }
   }
-  return Error{ErrorKind::InvalidArgument, "invalid digest \"" + std::string(text.substr(0, 160)) + "\""};
+  return Error{ErrorKind::InvalidArgument,
+               "invalid digest \"" + std::string(text.substr(0, 160)) + "\""};
 }
 
 std::string_view Digest::algorithmName() const {

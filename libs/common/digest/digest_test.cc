@@ -5,7 +5,8 @@
 namespace flotilla {
 namespace {
 
-constexpr const char* kAbc256 = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+constexpr const char* kAbc256 =
+    "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 TEST(Digest, IsOfTheContent) {
   EXPECT_EQ(digestOf("abc").text(), kAbc256);
@@ -13,7 +14,8 @@ TEST(Digest, IsOfTheContent) {
   pieces.update("a");
   pieces.update("bc");
   EXPECT_EQ(pieces.finish(), digestOf("abc"));
-  EXPECT_EQ(digestOf("abc", Digest::Algorithm::Sha512).text().substr(0, 23), "sha512:ddaf35a193617aba");
+  EXPECT_EQ(digestOf("abc", Digest::Algorithm::Sha512).text().substr(0, 23),
+            "sha512:ddaf35a193617aba");
 }
 
 TEST(Digest, ParsesWhatItPrints) {
@@ -25,9 +27,10 @@ TEST(Digest, ParsesWhatItPrints) {
 
 TEST(Digest, RefusesEverythingElse) {
   const std::string hex(64, 'a');
-  for (const std::string& text : {std::string(), std::string("sha256:"), "sha256:" + hex.substr(1), "sha256:" + hex + "a",
-                                  "SHA256:" + hex, "sha256:" + std::string(64, 'A'), "sha256:" + hex.substr(1) + "/",
-                                  "sha512:" + hex, "md5:" + hex, hex, std::string("sha256")}) {
+  for (const std::string& text :
+       {std::string(), std::string("sha256:"), "sha256:" + hex.substr(1), "sha256:" + hex + "a",
+        "SHA256:" + hex, "sha256:" + std::string(64, 'A'), "sha256:" + hex.substr(1) + "/",
+        "sha512:" + hex, "md5:" + hex, hex, std::string("sha256")}) {
     EXPECT_FALSE(Digest::isDigest(text)) << text;
   }
 }

@@ -60,12 +60,14 @@ class StaticDiscovery final : public Discovery {
 /// Announced entries of this process, each until its lifetime ends.
 class MemoryDiscovery final : public Discovery {
  public:
-  explicit MemoryDiscovery(Reactor& reactor) : reactor_(reactor), state_(std::make_shared<State>()) {}
+  explicit MemoryDiscovery(Reactor& reactor)
+      : reactor_(reactor), state_(std::make_shared<State>()) {}
 
   std::unique_ptr<Watch> watch(std::function<void(Result<DiscoveryEntries>)> changed) override {
     class MemoryWatch final : public Watch {
      public:
-      MemoryWatch(std::shared_ptr<State> state, std::size_t id) : state_(std::move(state)), id_(id) {}
+      MemoryWatch(std::shared_ptr<State> state, std::size_t id)
+          : state_(std::move(state)), id_(id) {}
       ~MemoryWatch() override { state_->watchers.erase(id_); }
       MemoryWatch(const MemoryWatch&) = delete;
       MemoryWatch& operator=(const MemoryWatch&) = delete;
@@ -86,7 +88,8 @@ class MemoryDiscovery final : public Discovery {
     const bool fresh = slot.generation == 0;
     const auto generation = ++slot.generation;
     reactor_.runAfter(ttl, [weak = std::weak_ptr<State>(state_), entry, generation] {
-      if (const auto state = weak.lock(); state && state->announced[entry].generation == generation) {
+      if (const auto state = weak.lock();
+          state && state->announced[entry].generation == generation) {
         state->announced.erase(entry);
         state->tell();
       }
@@ -146,7 +149,10 @@ class FileDiscovery final : public Discovery {
    public:
     Poll(Reactor& reactor, std::string path, std::chrono::milliseconds heartbeat,
          std::function<void(Result<DiscoveryEntries>)> changed)
-        : reactor_(reactor), path_(std::move(path)), heartbeat_(heartbeat), changed_(std::move(changed)) {}
+        : reactor_(reactor),
+          path_(std::move(path)),
+          heartbeat_(heartbeat),
+          changed_(std::move(changed)) {}
     ~Poll() override { reactor_.cancelTimer(timer_); }
     Poll(const Poll&) = delete;
     Poll& operator=(const Poll&) = delete;
@@ -219,7 +225,8 @@ Result<std::unique_ptr<Discovery>> makeDiscovery(std::string_view url, Reactor& 
   if (scheme == "redis" || scheme == "rediss" || scheme == "redis+unix" || scheme == "unix") {
     return makeRedisDiscovery(url, reactor, options);
   }
-  return Error{ErrorKind::InvalidArgument, "discovery service not supported: " + std::string(scheme)};
+  return Error{ErrorKind::InvalidArgument,
+               "discovery service not supported: " + std::string(scheme)};
 }
 
 }  // namespace flotilla

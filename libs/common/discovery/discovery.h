@@ -28,8 +28,8 @@ class Discovery {
 
   virtual ~Discovery() = default;
 
-  /// Calls `changed` with the whole list at once, and again whenever it differs in order or content;
-  /// with an error whenever the source cannot be read (it goes on trying every heartbeat).
+  /// Calls `changed` with the whole list at once, and again whenever it differs in order or
+  /// content; with an error whenever the source cannot be read (it goes on trying every heartbeat).
   virtual std::unique_ptr<Watch> watch(std::function<void(Result<DiscoveryEntries>)> changed) = 0;
 
   /// Announces `entry` for `ttl`. Errors: NotImplemented for static sources. A source that is far
@@ -46,7 +46,8 @@ struct DiscoveryOptions {
 
 /// `url`: "nodes://a:1,b:[2:4]...", the same without a scheme, "file://path", "memory://",
 /// "token://host/base/TOKEN" (HTTPS), "token+http://..." (plain), "redis://...", "rediss://...",
-/// "unix:///redis.sock" (RedisUrl). The source outlives its watches. Errors: InvalidArgument "discovery service not supported: <scheme>" and bad entries by name.
+/// "unix:///redis.sock" (RedisUrl). The source outlives its watches. Errors: InvalidArgument
+/// "discovery service not supported: <scheme>" and bad entries by name.
 Result<std::unique_ptr<Discovery>> makeDiscovery(std::string_view url, Reactor& reactor,
                                                  const DiscoveryOptions& options);
 

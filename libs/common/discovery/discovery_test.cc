@@ -67,7 +67,8 @@ TEST_F(DiscoveryTest, NodesIsStaticWithOrWithoutItsScheme) {
     const auto discovery = make(url);
     const auto watch = discovery->watch(record());
     EXPECT_EQ(lists_, (Lists{{"a:1", "b:2", "b:3"}}));
-    EXPECT_EQ(discovery->announce("c:1", std::chrono::seconds(1)).error().kind(), ErrorKind::NotImplemented);
+    EXPECT_EQ(discovery->announce("c:1", std::chrono::seconds(1)).error().kind(),
+              ErrorKind::NotImplemented);
   }
 }
 

@@ -41,7 +41,8 @@ Result<DiscoveryEntries> expandPattern(std::string_view pattern) {
   if (!first || !last) {
     return DiscoveryEntries{std::string(pattern)};
   }
-  if (*last >= *first && static_cast<unsigned long>(*last) - static_cast<unsigned long>(*first) >= kMaxEntries) {
+  if (*last >= *first &&
+      static_cast<unsigned long>(*last) - static_cast<unsigned long>(*first) >= kMaxEntries) {
     return badEntry(pattern, "the range has more than 65536 entries");
   }
   DiscoveryEntries entries;

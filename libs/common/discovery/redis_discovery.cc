@@ -36,7 +36,8 @@ class Members : public std::enable_shared_from_this<Members> {
       : reactor_(reactor), options_(std::move(options)), key_(membersKey(options_.cluster)) {}
 
   void start(RedisTarget target) {
-    redis_ = RedisConnection::create(reactor_, {.target = std::move(target), .name = "flotilla-discovery"},
+    redis_ = RedisConnection::create(reactor_,
+                                     {.target = std::move(target), .name = "flotilla-discovery"},
                                      {.on_ready =
                                           [weak = weak_from_this()] {
                                             if (const auto self = weak.lock()) {
@@ -103,7 +104,8 @@ class Members : public std::enable_shared_from_this<Members> {
 
   void write(const std::string& entry, Reactor::Clock::duration ttl) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(ttl).count();
-    redis_->send({"TIME"}, [self = shared_from_this(), entry, left](const Result<RedisReply>& reply) {
+    redis_->send({"TIME"}, [self = shared_from_this(), entry,
+                            left](const Result<RedisReply>& reply) {
       const auto now = timeOf(reply);
       if (!now) {
         return self->failed(reply);
@@ -146,7 +148,8 @@ class Members : public std::enable_shared_from_this<Members> {
       return;
     }
     reactor_.cancelTimer(watcher->second.timer);
-    watcher->second.timer = reactor_.runAfter(options_.heartbeat, [self = shared_from_this(), id] { self->ask(id); });
+    watcher->second.timer =
+        reactor_.runAfter(options_.heartbeat, [self = shared_from_this(), id] { self->ask(id); });
     if (!redis_->ready()) {
       return;  // asked when it is
     }
@@ -155,8 +158,9 @@ class Members : public std::enable_shared_from_this<Members> {
       if (!now) {
         return self->answered(id, reply);
       }
-      self->redis_->send({"ZRANGE", self->key_, "(" + std::to_string(*now), "+inf", "BYSCORE"},
-                         [self, id](const Result<RedisReply>& members) { self->answered(id, members); });
+      self->redis_->send(
+          {"ZRANGE", self->key_, "(" + std::to_string(*now), "+inf", "BYSCORE"},
+          [self, id](const Result<RedisReply>& members) { self->answered(id, members); });
     });
   }
 
@@ -175,7 +179,8 @@ class Members : public std::enable_shared_from_this<Members> {
         entries.push_back(member.text);
       }
     }
-    std::sort(entries.begin(), entries.end());  // their order in the set is that of the last announcements
+    std::sort(entries.begin(),
+              entries.end());  // their order in the set is that of the last announcements
     if (watcher->second.last != entries) {
       watcher->second.last = entries;
       changed(std::move(entries));
@@ -211,7 +216,8 @@ class RedisDiscovery final : public Discovery {
  private:
   class MembersWatch final : public Watch {
    public:
-    MembersWatch(std::shared_ptr<Members> members, std::size_t id) : members_(std::move(members)), id_(id) {}
+    MembersWatch(std::shared_ptr<Members> members, std::size_t id)
+        : members_(std::move(members)), id_(id) {}
     ~MembersWatch() override { members_->drop(id_); }
     MembersWatch(const MembersWatch&) = delete;
     MembersWatch& operator=(const MembersWatch&) = delete;

@@ -29,15 +29,19 @@ Error unreachable(const std::string& origin, httplib::Error error) {
 
 Error refused(const std::string& what, const httplib::Response& response) {
   std::string message = response.body.substr(0, response.body.find('\n')).substr(0, 200);
-  return {ErrorKind::Unavailable, what + ", Discovery service returned " + std::to_string(response.status) +
-                                      " HTTP status code" + (message.empty() ? "" : " (" + message + ")")};
+  return {ErrorKind::Unavailable, what + ", Discovery service returned " +
+                                      std::to_string(response.status) + " HTTP status code" +
+                                      (message.empty() ? "" : " (" + message + ")")};
 }
 
 /// "https://host:port" and "/base" of a service's URL.
 Result<std::pair<std::string, std::string>> splitUrl(std::string_view url) {
   const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos || (url.substr(0, scheme) != "https" && url.substr(0, scheme) != "http")) {
-    return Error{ErrorKind::InvalidArgument, "a discovery service's URL begins with https:// (or http://): " + std::string(url)};
+  if (scheme == std::string_view::npos ||
+      (url.substr(0, scheme) != "https" && url.substr(0, scheme) != "http")) {
+    return Error{
+        ErrorKind::InvalidArgument,
+        "a discovery service's URL begins with https:// (or http://): " + std::string(url)};
   }
   const std::size_t slash = url.find('/', scheme + 3);
   std::string path(slash == std::string_view::npos ? "" : url.substr(slash));
@@ -49,7 +53,8 @@ Result<std::pair<std::string, std::string>> splitUrl(std::string_view url) {
 
 }  // namespace
 
-Result<TokenClient> TokenClient::parse(std::string_view scheme, std::string_view rest, TokenOptions options) {
+Result<TokenClient> TokenClient::parse(std::string_view scheme, std::string_view rest,
+                                       TokenOptions options) {
   const std::size_t slash = rest.rfind('/');
   const std::string_view token = rest.substr(slash == std::string_view::npos ? 0 : slash + 1);
   if (token.empty()) {
@@ -57,11 +62,14 @@ Result<TokenClient> TokenClient::parse(std::string_view scheme, std::string_view
   }
   if (slash == std::string_view::npos || slash == 0) {
     return Error{ErrorKind::InvalidArgument,
-                 "which discovery service? Docker's own has ended: token://<host>/<base>/" + std::string(token)};
+                 "which discovery service? Docker's own has ended: token://<host>/<base>/" +
+                     std::string(token)};
   }
-  const std::string url = std::string(scheme == "token+http" ? "http" : "https") + "://" + std::string(rest.substr(0, slash));
+  const std::string url = std::string(scheme == "token+http" ? "http" : "https") + "://" +
+                          std::string(rest.substr(0, slash));
   FLO_TRY_ASSIGN(auto parts, splitUrl(url));
-  return TokenClient(std::move(parts.first), parts.second + std::string(kClusters) + "/" + std::string(token),
+  return TokenClient(std::move(parts.first),
+                     parts.second + std::string(kClusters) + "/" + std::string(token),
                      std::move(options));
 }
 
@@ -93,10 +101,12 @@ Result<std::vector<std::string>> TokenClient::list() const {
   }
   const auto list = answer->body.size() <= kMaxAnswer
                         ? json::parse(answer->body)
-                        : Result<json::Json>(Error{ErrorKind::Unavailable, "the discovery service's list is too long"});
+                        : Result<json::Json>(Error{ErrorKind::Unavailable,
+                                                   "the discovery service's list is too long"});
   std::vector<std::string> entries;
   if (!list || (!list->is_array() && !list->is_null())) {
-    return Error{ErrorKind::Unavailable, "Failed to fetch entries, " + origin_ + " does not answer with a list"};
+    return Error{ErrorKind::Unavailable,
+                 "Failed to fetch entries, " + origin_ + " does not answer with a list"};
   }
   for (const json::Json& entry : *list) {
     if (entry.is_string() && !entry.get_ref<const std::string&>().empty()) {
@@ -108,7 +118,8 @@ Result<std::vector<std::string>> TokenClient::list() const {
 
 Result<void> TokenClient::announce(const std::string& entry, std::chrono::seconds ttl) const {
   const auto client = connect(origin_, options_);
-  const auto answer = client->Post(path_ + "?ttl=" + std::to_string(ttl.count()), entry, "application/json");
+  const auto answer =
+      client->Post(path_ + "?ttl=" + std::to_string(ttl.count()), entry, "application/json");
   if (!answer) {
     return unreachable(origin_, answer.error());
   }

@@ -12,7 +12,7 @@ namespace flotilla {
 
 /// How a discovery service is spoken to.
 struct TokenOptions {
-  std::string ca_file = {};               // PEM; "" means the system's
+  std::string ca_file = {};                   // PEM; "" means the system's
   std::string cert_file = {}, key_file = {};  // for a service that asks for them
   std::chrono::seconds timeout{10};
 };
@@ -23,7 +23,8 @@ class TokenClient {
  public:
   /// `rest` is what follows "token://": "host[:port]/base/TOKEN"; `scheme` "token" is HTTPS,
   /// "token+http" plain HTTP. Errors: InvalidArgument ("token is empty", no host).
-  static Result<TokenClient> parse(std::string_view scheme, std::string_view rest, TokenOptions options);
+  static Result<TokenClient> parse(std::string_view scheme, std::string_view rest,
+                                   TokenOptions options);
   /// A new cluster's token. `service`: "https://host[:port]/base" or "http://...".
   static Result<std::string> create(std::string_view service, const TokenOptions& options);
 

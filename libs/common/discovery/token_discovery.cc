@@ -27,7 +27,9 @@ struct Poll {
 class TokenDiscovery final : public Discovery {
  public:
   TokenDiscovery(TokenClient client, Reactor& reactor, DiscoveryOptions options)
-      : client_(std::move(client)), reactor_(reactor), options_(std::move(options)),
+      : client_(std::move(client)),
+        reactor_(reactor),
+        options_(std::move(options)),
         threads_({"discovery", kThreads, kMaxQueued}) {}
 
   std::unique_ptr<Watch> watch(std::function<void(Result<DiscoveryEntries>)> changed) override {
@@ -39,20 +41,23 @@ class TokenDiscovery final : public Discovery {
   Result<void> announce(const std::string& entry, std::chrono::seconds ttl) override {
     FLO_TRY(checkEntry(entry));
     if (announcing_->exchange(true)) {
-      return Error{ErrorKind::Unavailable, "an earlier announcement still waits for the discovery service"};
+      return Error{ErrorKind::Unavailable,
+                   "an earlier announcement still waits for the discovery service"};
     }
-    const bool posted = threads_.post([client = client_, &reactor = reactor_, failed = options_.announce_failed,
-                                       announcing = announcing_, entry, ttl] {
-      auto done = client.announce(entry, ttl);
-      *announcing = false;
-      if (!done && failed) {
-        reactor.post([failed, error = std::move(done).error()] { failed(error); });
-      }
-    });
+    const bool posted =
+        threads_.post([client = client_, &reactor = reactor_, failed = options_.announce_failed,
+                       announcing = announcing_, entry, ttl] {
+          auto done = client.announce(entry, ttl);
+          *announcing = false;
+          if (!done && failed) {
+            reactor.post([failed, error = std::move(done).error()] { failed(error); });
+          }
+        });
     if (!posted) {
       *announcing_ = false;
     }
-    return posted ? Result<void>{} : Error{ErrorKind::Unavailable, "the discovery service keeps others waiting"};
+    return posted ? Result<void>{}
+                  : Error{ErrorKind::Unavailable, "the discovery service keeps others waiting"};
   }
 
  private:
@@ -70,7 +75,9 @@ class TokenDiscovery final : public Discovery {
   void ask(const std::weak_ptr<Poll>& weak) {
     const bool posted = threads_.post([this, weak] {
       auto entries = client_.list();
-      reactor_.post([this, weak, entries = std::move(entries)]() mutable { answered(weak, std::move(entries)); });
+      reactor_.post([this, weak, entries = std::move(entries)]() mutable {
+        answered(weak, std::move(entries));
+      });
     });
     if (!posted) {
       again(weak);
@@ -102,13 +109,15 @@ class TokenDiscovery final : public Discovery {
   const TokenClient client_;
   Reactor& reactor_;
   const DiscoveryOptions options_;
-  const std::shared_ptr<std::atomic<bool>> announcing_ = std::make_shared<std::atomic<bool>>(false);  // with the threads
-  ThreadPool threads_;  // joins before the rest goes
+  const std::shared_ptr<std::atomic<bool>> announcing_ =
+      std::make_shared<std::atomic<bool>>(false);  // with the threads
+  ThreadPool threads_;                             // joins before the rest goes
 };
 
 }  // namespace
 
-std::unique_ptr<Discovery> makeTokenDiscovery(TokenClient client, Reactor& reactor, const DiscoveryOptions& options) {
+std::unique_ptr<Discovery> makeTokenDiscovery(TokenClient client, Reactor& reactor,
+                                              const DiscoveryOptions& options) {
   return std::make_unique<TokenDiscovery>(std::move(client), reactor, options);
 }
 

@@ -8,9 +8,9 @@ namespace flotilla {
 namespace {
 
 constexpr std::array kAllKinds = {
-    ErrorKind::InvalidArgument, ErrorKind::Unauthenticated,  ErrorKind::PermissionDenied,
-    ErrorKind::NotFound,        ErrorKind::AlreadyExists,    ErrorKind::Conflict,
-    ErrorKind::NotModified,     ErrorKind::Unavailable,      ErrorKind::DeadlineExceeded,
+    ErrorKind::InvalidArgument, ErrorKind::Unauthenticated, ErrorKind::PermissionDenied,
+    ErrorKind::NotFound,        ErrorKind::AlreadyExists,   ErrorKind::Conflict,
+    ErrorKind::NotModified,     ErrorKind::Unavailable,     ErrorKind::DeadlineExceeded,
     ErrorKind::NotImplemented,  ErrorKind::Internal,
 };
 
@@ -43,34 +43,56 @@ Error sysError(std::string_view doing, int err) {
 
 int httpStatus(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::InvalidArgument: return 400;
-    case ErrorKind::Unauthenticated: return 401;
-    case ErrorKind::PermissionDenied: return 403;
-    case ErrorKind::NotFound: return 404;
-    case ErrorKind::AlreadyExists: return 409;
-    case ErrorKind::Conflict: return 409;
-    case ErrorKind::NotModified: return 304;
-    case ErrorKind::Unavailable: return 503;
-    case ErrorKind::DeadlineExceeded: return 500;
-    case ErrorKind::NotImplemented: return 501;
-    case ErrorKind::Internal: return 500;
+    case ErrorKind::InvalidArgument:
+      return 400;
+    case ErrorKind::Unauthenticated:
+      return 401;
+    case ErrorKind::PermissionDenied:
+      return 403;
+    case ErrorKind::NotFound:
+      return 404;
+    case ErrorKind::AlreadyExists:
+      return 409;
+    case ErrorKind::Conflict:
+      return 409;
+    case ErrorKind::NotModified:
+      return 304;
+    case ErrorKind::Unavailable:
+      return 503;
+    case ErrorKind::DeadlineExceeded:
+      return 500;
+    case ErrorKind::NotImplemented:
+      return 501;
+    case ErrorKind::Internal:
+      return 500;
   }
   return 500;
 }
 
 std::string_view kindName(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::InvalidArgument: return "invalid_argument";
-    case ErrorKind::Unauthenticated: return "unauthenticated";
-    case ErrorKind::PermissionDenied: return "permission_denied";
-    case ErrorKind::NotFound: return "not_found";
-    case ErrorKind::AlreadyExists: return "already_exists";
-    case ErrorKind::Conflict: return "conflict";
-    case ErrorKind::NotModified: return "not_modified";
-    case ErrorKind::Unavailable: return "unavailable";
-    case ErrorKind::DeadlineExceeded: return "deadline_exceeded";
-    case ErrorKind::NotImplemented: return "not_implemented";
-    case ErrorKind::Internal: return "internal";
+    case ErrorKind::InvalidArgument:
+      return "invalid_argument";
+    case ErrorKind::Unauthenticated:
+      return "unauthenticated";
+    case ErrorKind::PermissionDenied:
+      return "permission_denied";
+    case ErrorKind::NotFound:
+      return "not_found";
+    case ErrorKind::AlreadyExists:
+      return "already_exists";
+    case ErrorKind::Conflict:
+      return "conflict";
+    case ErrorKind::NotModified:
+      return "not_modified";
+    case ErrorKind::Unavailable:
+      return "unavailable";
+    case ErrorKind::DeadlineExceeded:
+      return "deadline_exceeded";
+    case ErrorKind::NotImplemented:
+      return "not_implemented";
+    case ErrorKind::Internal:
+      return "internal";
   }
   return "internal";
 }

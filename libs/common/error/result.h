@@ -29,11 +29,11 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
 
 /// Returns the error of `expr` from the enclosing function, if it has one.
 #define FLO_TRY(expr) FLO_TRY_(FLO_CAT(flo_result_, __COUNTER__), expr)
-#define FLO_TRY_(tmp, expr)              \
-  do {                                   \
-    if (auto tmp = (expr); !tmp) {       \
-      return std::move(tmp).error();     \
-    }                                    \
+#define FLO_TRY_(tmp, expr)          \
+  do {                               \
+    if (auto tmp = (expr); !tmp) {   \
+      return std::move(tmp).error(); \
+    }                                \
   } while (false)
 
 /// `FLO_TRY_ASSIGN(auto fd, openRead(path));`: the value, or return the error.

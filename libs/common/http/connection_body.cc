@@ -5,7 +5,7 @@
 namespace flotilla::http {
 namespace {
 
-constexpr std::size_t kAheadOfBody = 64 * 1024;   // no honest chunk header or trailer is longer
+constexpr std::size_t kAheadOfBody = 64 * 1024;  // no honest chunk header or trailer is longer
 
 Error clientLeft(ErrorKind kind) { return {kind, "the client left"}; }
 

@@ -6,7 +6,7 @@
 namespace flotilla::http {
 namespace {
 
-constexpr std::size_t kMaxUnsent = 64 * 1024;     // of an open response; then its writer waits
+constexpr std::size_t kMaxUnsent = 64 * 1024;  // of an open response; then its writer waits
 
 std::optional<std::uint64_t> givenLength(const Response& response) {
   const std::string_view text = response.headers.get("Content-Length");

@@ -258,7 +258,8 @@ TEST_F(ServerStreams, HijackHandsOverEarlyBytesAndBothDirections) {
 }
 
 TEST_F(ServerStreams, AHijackedClientThatIsGoneIsToldFromOneThatHalfCloses) {
-  UniqueFd client = begin("POST /attach HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+  UniqueFd client =
+      begin("POST /attach HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
   Reader raw{hijack("HTTP/1.1 101 UPGRADED\r\n\r\n")};
   raw.begin();
   ::shutdown(client.get(), SHUT_WR);

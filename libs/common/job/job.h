@@ -32,7 +32,9 @@ class JobEnv {
   [[nodiscard]] Result<std::int64_t> getInt(std::string_view key, std::int64_t fallback) const;
   [[nodiscard]] std::vector<std::string> getList(std::string_view key) const;
 
-  [[nodiscard]] const std::map<std::string, std::string, std::less<>>& values() const { return values_; }
+  [[nodiscard]] const std::map<std::string, std::string, std::less<>>& values() const {
+    return values_;
+  }
 
  private:
   std::map<std::string, std::string, std::less<>> values_;
@@ -46,7 +48,8 @@ struct ApiVersion {
 };
 
 /// One unit of work an engine does, like a Unix process: a name, arguments, an environment, a
-/// status. A value that can cross a process boundary; bulk bytes never travel in it (StreamEndpoint).
+/// status. A value that can cross a process boundary; bulk bytes never travel in it
+/// (StreamEndpoint).
 struct Job {
   std::string id;                 // 32 hex digits, unique; a job delivered twice has the same id
   std::string name;               // "container_create", ...
@@ -54,7 +57,7 @@ struct Job {
   JobEnv env;                     // options (query parameters)
   std::string body;               // JSON document of the request, "" when none
   ApiVersion api_version;
-  std::string request_id;         // follows the request into every log
+  std::string request_id;                             // follows the request into every log
   std::optional<std::chrono::milliseconds> lifetime;  // not started later than this after submit
 };
 

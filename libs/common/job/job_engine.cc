@@ -11,7 +11,8 @@ void runHandler(const JobEngine::Handler& handler, const JobContextPtr& context)
   try {
     handler(context);
   } catch (const std::exception& error) {
-    context->complete(Error{ErrorKind::Internal, "job " + context->job().name + ": " + error.what()});
+    context->complete(
+        Error{ErrorKind::Internal, "job " + context->job().name + ": " + error.what()});
   }
 }
 
@@ -22,13 +23,16 @@ void JobEngine::handle(std::string name, Lane lane, Handler handler) {
   handlers_.insert_or_assign(std::move(name), Entry{lane, std::move(handler), std::move(metrics)});
 }
 
-void JobEngine::handleOthers(Lane lane, Handler handler) { others_ = Entry{lane, std::move(handler), nullptr}; }
+void JobEngine::handleOthers(Lane lane, Handler handler) {
+  others_ = Entry{lane, std::move(handler), nullptr};
+}
 
 void JobEngine::run(JobContextPtr context) {
   const auto found = handlers_.find(context->job().name);
   const Entry& entry = found != handlers_.end() ? found->second : others_;
   if (!entry.handler) {
-    context->complete(Error{ErrorKind::NotImplemented, "no handler for job " + context->job().name});
+    context->complete(
+        Error{ErrorKind::NotImplemented, "no handler for job " + context->job().name});
     return;
   }
   if (entry.metrics) {

@@ -8,7 +8,8 @@
 namespace flotilla {
 
 void JobEnv::setList(std::string key, const std::vector<std::string>& values) {
-  set(std::move(key), nlohmann::json(values).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  set(std::move(key),
+      nlohmann::json(values).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 bool JobEnv::has(std::string_view key) const { return values_.find(key) != values_.end(); }

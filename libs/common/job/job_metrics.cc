@@ -8,8 +8,7 @@ namespace flotilla {
 namespace {
 
 constexpr const char* kSeconds = "flotilla_job_seconds";
-constexpr const char* kSecondsHelp =
-    "Time from a job's delivery until it was established or done.";
+constexpr const char* kSecondsHelp = "Time from a job's delivery until it was established or done.";
 constexpr const char* kTotal = "flotilla_jobs_total";
 constexpr const char* kTotalHelp = "Jobs done, by name and outcome.";
 

@@ -120,7 +120,8 @@ TEST_F(JobEngineTest, ABlockedWorkLaneDoesNotDelayQueries) {
     released.wait();
     context->complete(JobOutput{});
   });
-  engine_.handle("query", Lane::Query, [](const JobContextPtr& context) { context->complete(JobOutput{}); });
+  engine_.handle("query", Lane::Query,
+                 [](const JobContextPtr& context) { context->complete(JobOutput{}); });
   std::vector<std::shared_ptr<RecordedContext>> blocked;
   for (int i = 0; i < 64; ++i) {
     blocked.push_back(std::make_shared<RecordedContext>(Job{.name = "block"}));

@@ -30,8 +30,9 @@ bool tooDeep(std::string_view text) {
 }
 
 Error wrongType(std::string_view key, std::string_view expected, const Json& value) {
-  return Error{ErrorKind::InvalidArgument, "invalid JSON: member \"" + std::string(key) + "\" must be " +
-                                               std::string(expected) + ", not " + value.type_name()};
+  return Error{ErrorKind::InvalidArgument, "invalid JSON: member \"" + std::string(key) +
+                                               "\" must be " + std::string(expected) + ", not " +
+                                               value.type_name()};
 }
 
 const Json* member(const Json& object, std::string_view key) {
@@ -56,7 +57,9 @@ Result<Json> parse(std::string_view text) {
   return value;
 }
 
-std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::string quote(std::string_view text) { return dump(Json(text)); }
 

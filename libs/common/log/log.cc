@@ -16,20 +16,28 @@ std::atomic<Format> g_format = Format::Text;
 
 spdlog::level::level_enum spdLevel(Level level) {
   switch (level) {
-    case Level::Debug: return spdlog::level::debug;
-    case Level::Info: return spdlog::level::info;
-    case Level::Warning: return spdlog::level::warn;
-    case Level::Error: return spdlog::level::err;
+    case Level::Debug:
+      return spdlog::level::debug;
+    case Level::Info:
+      return spdlog::level::info;
+    case Level::Warning:
+      return spdlog::level::warn;
+    case Level::Error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
 
 std::string_view levelName(Level level) {
   switch (level) {
-    case Level::Debug: return "debug";
-    case Level::Info: return "info";
-    case Level::Warning: return "warning";
-    case Level::Error: return "error";
+    case Level::Debug:
+      return "debug";
+    case Level::Info:
+      return "info";
+    case Level::Warning:
+      return "warning";
+    case Level::Error:
+      return "error";
   }
   return "info";
 }
@@ -39,11 +47,13 @@ std::string now() {
   const auto time = system_clock::now();
   const std::time_t seconds = system_clock::to_time_t(time);
   const auto nanoseconds =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count() % 1000000000;
+      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count() %
+      1000000000;
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, nanoseconds);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     nanoseconds);
 }
 
 bool needsQuotes(std::string_view value) {
@@ -80,11 +90,13 @@ Result<Format> parseFormat(std::string_view name) {
   if (name == "json") {
     return Format::Json;
   }
-  return Error{ErrorKind::InvalidArgument, "invalid log format: " + std::string(name) + " (text, json)"};
+  return Error{ErrorKind::InvalidArgument,
+               "invalid log format: " + std::string(name) + " (text, json)"};
 }
 
 void init(Level level, Format format) {
-  auto logger = std::make_shared<spdlog::logger>("flotilla", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("flotilla",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("%v");
   logger->flush_on(spdlog::level::debug);
   spdlog::set_default_logger(std::move(logger));
@@ -96,7 +108,8 @@ void setLevel(Level level) { spdlog::set_level(spdLevel(level)); }
 
 bool enabled(Level level) { return spdlog::should_log(spdLevel(level)); }
 
-std::string render(Format format, Level level, std::string_view time, std::string_view message, Fields fields) {
+std::string render(Format format, Level level, std::string_view time, std::string_view message,
+                   Fields fields) {
   if (format == Format::Json) {
     json::Json line = {{"time", time}, {"level", levelName(level)}, {"msg", message}};
     for (const auto& field : fields) {
@@ -104,7 +117,8 @@ std::string render(Format format, Level level, std::string_view time, std::strin
     }
     return json::dump(line);
   }
-  std::string line = fmt::format("time=\"{}\" level={} msg={}", time, levelName(level), json::quote(message));
+  std::string line =
+      fmt::format("time=\"{}\" level={} msg={}", time, levelName(level), json::quote(message));
   for (const auto& field : fields) {
     fmt::format_to(std::back_inserter(line), " {}={}", field.key, logfmtValue(field.value));
   }
@@ -114,7 +128,8 @@ std::string render(Format format, Level level, std::string_view time, std::strin
 void write(Level level, std::string_view message, Fields fields) {
   if (enabled(level)) {
     // A string_view argument, so that braces in messages are never taken for a format.
-    spdlog::default_logger_raw()->log(spdLevel(level), spdlog::string_view_t(render(g_format, level, now(), message, fields)));
+    spdlog::default_logger_raw()->log(
+        spdLevel(level), spdlog::string_view_t(render(g_format, level, now(), message, fields)));
   }
 }
 

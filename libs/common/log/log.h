@@ -34,12 +34,21 @@ void setLevel(Level level);
 
 void write(Level level, std::string_view message, Fields fields);
 
-inline void debug(std::string_view message, Fields fields = {}) { write(Level::Debug, message, fields); }
-inline void info(std::string_view message, Fields fields = {}) { write(Level::Info, message, fields); }
-inline void warning(std::string_view message, Fields fields = {}) { write(Level::Warning, message, fields); }
-inline void error(std::string_view message, Fields fields = {}) { write(Level::Error, message, fields); }
+inline void debug(std::string_view message, Fields fields = {}) {
+  write(Level::Debug, message, fields);
+}
+inline void info(std::string_view message, Fields fields = {}) {
+  write(Level::Info, message, fields);
+}
+inline void warning(std::string_view message, Fields fields = {}) {
+  write(Level::Warning, message, fields);
+}
+inline void error(std::string_view message, Fields fields = {}) {
+  write(Level::Error, message, fields);
+}
 
 /// The line write() would print, for tests.
-std::string render(Format format, Level level, std::string_view time, std::string_view message, Fields fields);
+std::string render(Format format, Level level, std::string_view time, std::string_view message,
+                   Fields fields);
 
 }  // namespace flotilla::log

@@ -21,10 +21,13 @@ class Metrics {
  public:
   using Labels = std::map<std::string, std::string>;
 
-  prometheus::Counter& counter(const std::string& name, const std::string& help, const Labels& labels = {});
-  prometheus::Gauge& gauge(const std::string& name, const std::string& help, const Labels& labels = {});
+  prometheus::Counter& counter(const std::string& name, const std::string& help,
+                               const Labels& labels = {});
+  prometheus::Gauge& gauge(const std::string& name, const std::string& help,
+                           const Labels& labels = {});
   /// Buckets for durations in seconds, 100 us to 60 s.
-  prometheus::Histogram& durations(const std::string& name, const std::string& help, const Labels& labels = {});
+  prometheus::Histogram& durations(const std::string& name, const std::string& help,
+                                   const Labels& labels = {});
 
   /// `fn` runs before every text(), on its thread, to bring gauges up to date. Add before the first
   /// text(); what it uses must live as long as texts are asked for.

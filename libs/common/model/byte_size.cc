@@ -21,8 +21,10 @@ Result<std::int64_t> parseByteSize(std::string_view text) {
   }
   constexpr std::string_view kPrefixes = "bkmgtp";
   const std::size_t power = unit.empty() ? 0 : kPrefixes.find(unit[0]);
-  const std::string_view rest = unit.empty() ? std::string_view{} : std::string_view(unit).substr(1);
-  if (power == std::string_view::npos || (!rest.empty() && (power == 0 || (rest != "b" && rest != "ib")))) {
+  const std::string_view rest =
+      unit.empty() ? std::string_view{} : std::string_view(unit).substr(1);
+  if (power == std::string_view::npos ||
+      (!rest.empty() && (power == 0 || (rest != "b" && rest != "ib")))) {
     return invalid;
   }
   for (std::size_t i = 0; i < power; ++i) {

@@ -26,7 +26,8 @@ Result<CapabilitySet> parseCapability(std::string_view name);
 /// bounding set). "ALL" means all of `available`; an explicitly added one that is not there is an
 /// error, missing default ones are left out. Errors: InvalidArgument in dockerd's words
 /// ("invalid CapAdd: ...").
-Result<CapabilitySet> resolveCapabilities(const std::vector<std::string>& add, const std::vector<std::string>& drop,
-                                          bool privileged, CapabilitySet available);
+Result<CapabilitySet> resolveCapabilities(const std::vector<std::string>& add,
+                                          const std::vector<std::string>& drop, bool privileged,
+                                          CapabilitySet available);
 
 }  // namespace flotilla::model

@@ -8,7 +8,8 @@ namespace {
 const CapabilitySet kSysResource = parseCapability("SYS_RESOURCE").value();
 const CapabilitySet kAvailable = knownCapabilities() & ~kSysResource;
 
-CapabilitySet resolve(const std::vector<std::string>& add, const std::vector<std::string>& drop, bool privileged = false) {
+CapabilitySet resolve(const std::vector<std::string>& add, const std::vector<std::string>& drop,
+                      bool privileged = false) {
   return resolveCapabilities(add, drop, privileged, kAvailable).value();
 }
 

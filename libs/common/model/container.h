@@ -32,12 +32,12 @@ struct PortBinding {
   std::string host_ip, host_port;  // as given: "", "8080", "8000-8010"
 };
 
-struct Mount {  // HostConfig.Mounts
+struct Mount {                                    // HostConfig.Mounts
   std::string type, source, target, consistency;  // type: bind, volume, tmpfs
   bool read_only = false;
-  std::string propagation;          // BindOptions
-  bool create_mountpoint = false;   // BindOptions
-  bool no_copy = false;             // VolumeOptions
+  std::string propagation;         // BindOptions
+  bool create_mountpoint = false;  // BindOptions
+  bool no_copy = false;            // VolumeOptions
   std::map<std::string, std::string> volume_labels;
   std::int64_t tmpfs_size = 0;
   unsigned tmpfs_mode = 0;
@@ -55,21 +55,22 @@ struct Device {
 struct HostConfig {
   std::vector<std::string> binds;
   std::vector<Mount> mounts;
-  std::vector<std::string> volumes_from;             // "container[:mode]"
+  std::vector<std::string> volumes_from;  // "container[:mode]"
   std::string container_id_file;
-  std::string log_driver;                            // LogConfig.Type: "", json-file, none
-  std::map<std::string, std::string> log_options;    // max-size, max-file, mode
+  std::string log_driver;                          // LogConfig.Type: "", json-file, none
+  std::map<std::string, std::string> log_options;  // max-size, max-file, mode
   std::string network_mode = "default";
   std::map<std::string, std::vector<PortBinding>> port_bindings;  // "80/tcp"
   bool publish_all_ports = false;
-  std::string restart_policy;                        // "", no, always, unless-stopped, on-failure
+  std::string restart_policy;  // "", no, always, unless-stopped, on-failure
   int restart_max_retries = 0;
   bool auto_remove = false, privileged = false, read_only_rootfs = false;
   std::optional<bool> init;
   std::vector<std::string> cap_add, cap_drop, dns, dns_options, dns_search, extra_hosts, group_add;
   std::vector<std::string> security_opt;
   std::optional<std::vector<std::string>> masked_paths, readonly_paths;
-  std::string ipc_mode, cgroup_parent, cgroupns_mode, pid_mode, uts_mode, userns_mode, runtime, isolation;
+  std::string ipc_mode, cgroup_parent, cgroupns_mode, pid_mode, uts_mode, userns_mode, runtime,
+      isolation;
   std::map<std::string, std::string> tmpfs, sysctls, annotations;
   std::int64_t shm_size = 0;
   int oom_score_adj = 0;
@@ -82,7 +83,7 @@ struct HostConfig {
   std::vector<Ulimit> ulimits;
   std::vector<Device> devices;
   std::vector<std::string> device_cgroup_rules;
-  unsigned console_height = 0, console_width = 0;    // ConsoleSize
+  unsigned console_height = 0, console_width = 0;  // ConsoleSize
 };
 
 struct EndpointConfig {  // NetworkingConfig.EndpointsConfig
@@ -97,7 +98,8 @@ struct CreateRequest {
 };
 
 struct ExecConfig {
-  bool attach_stdin = false, attach_stdout = false, attach_stderr = false, tty = false, privileged = false;
+  bool attach_stdin = false, attach_stdout = false, attach_stderr = false, tty = false,
+       privileged = false;
   bool detach = false;
   std::string detach_keys, user, working_dir;
   std::vector<std::string> env, cmd;

@@ -10,7 +10,8 @@ constexpr ApiVersion kFirstWithCreateMountpoint{1, 42};
 
 Error notAnObject(const nlohmann::json& document, const std::string& go_type) {
   return Error(ErrorKind::InvalidArgument, "invalid JSON: json: cannot unmarshal " +
-                                               std::string(goKind(document)) + " into Go value of type " + go_type);
+                                               std::string(goKind(document)) +
+                                               " into Go value of type " + go_type);
 }
 
 /// Calls `fn` with each element of object member or list `name`, where it is one.
@@ -30,11 +31,13 @@ Result<void> refuseUnsupportedInRequest(const nlohmann::json& body) {
   FLO_TRY(refuseUnsupported(body, "Config"));
   if (const nlohmann::json* host = WireReader::find(body, "HostConfig")) {
     FLO_TRY(refuseUnsupported(*host, "HostConfig"));
-    FLO_TRY(forEachIn(*host, "Mounts", [](const auto& mount) { return refuseUnsupported(mount, "Mount"); }));
+    FLO_TRY(forEachIn(*host, "Mounts",
+                      [](const auto& mount) { return refuseUnsupported(mount, "Mount"); }));
   }
   if (const nlohmann::json* networking = WireReader::find(body, "NetworkingConfig")) {
-    FLO_TRY(forEachIn(*networking, "EndpointsConfig",
-                      [](const auto& endpoint) { return refuseUnsupported(endpoint, "Endpoint"); }));
+    FLO_TRY(forEachIn(*networking, "EndpointsConfig", [](const auto& endpoint) {
+      return refuseUnsupported(endpoint, "Endpoint");
+    }));
   }
   return {};
 }
@@ -93,7 +96,8 @@ Result<CreateRequest> decodeCreateRequest(const std::string& body, ApiVersion ve
     return *reader.error();
   }
   if (!hasConfig(document)) {
-    return Error(ErrorKind::InvalidArgument, "config cannot be empty in order to create a container");
+    return Error(ErrorKind::InvalidArgument,
+                 "config cannot be empty in order to create a container");
   }
   FLO_TRY(refuseUnsupportedInRequest(document));
   adaptToVersion(request, version);

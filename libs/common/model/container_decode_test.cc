@@ -45,16 +45,20 @@ INSTANTIATE_TEST_SUITE_P(Clients, RecordedBodies, testing::Values("20.10", "28")
 
 TEST_P(RecordedBodies, AreAcceptedOrRefusedByFieldAndValue) {
   const std::map<std::string, std::string> refused = {
-      {"health", "Config.Healthcheck.Test: value [\"CMD-SHELL\",\"true\"] is not supported by this engine"},
+      {"health",
+       "Config.Healthcheck.Test: value [\"CMD-SHELL\",\"true\"] is not supported by this engine"},
       {"blkio", "HostConfig.BlkioWeight: value 100 is not supported by this engine"},
       {"links", "HostConfig.Links: value [\"spec-base:alias\"] is not supported by this engine"},
-      {"storage_opt", "HostConfig.StorageOpt: value {\"size\":\"1G\"} is not supported by this engine"}};
+      {"storage_opt",
+       "HostConfig.StorageOpt: value {\"size\":\"1G\"} is not supported by this engine"}};
   const std::vector<json> bodies = recordedBodies(GetParam());
   ASSERT_GT(bodies.size(), 30U);
   for (const json& entry : bodies) {
     const std::string name = entry["name"];
     const auto expected = refused.find(name);
-    EXPECT_EQ(messageOf(entry["body"].dump()), expected == refused.end() ? "accepted" : expected->second) << name;
+    EXPECT_EQ(messageOf(entry["body"].dump()),
+              expected == refused.end() ? "accepted" : expected->second)
+        << name;
   }
 }
 
@@ -68,10 +72,12 @@ TEST_P(RecordedBodies, SurviveTheStore) {
     const std::string host = encodeHostConfig(request->host);
     EXPECT_EQ(encodeConfig(parseConfig(config).value()), config) << entry["name"];
     EXPECT_EQ(encodeHostConfig(parseHostConfig(host).value()), host) << entry["name"];
-    // Nothing that was asked for is lost on the way: every scalar of the body that we know is in the store.
+    // Nothing that was asked for is lost on the way: every scalar of the body that we know is in
+    // the store.
     const json stored = json::parse(host);
     for (const auto& [key, value] : entry["body"]["HostConfig"].items()) {
-      if (stored.contains(key) && value.is_primitive() && !value.is_null() && key != "MemorySwappiness") {
+      if (stored.contains(key) && value.is_primitive() && !value.is_null() &&
+          key != "MemorySwappiness") {
         EXPECT_EQ(stored[key], value) << entry["name"] << " " << key;
       }
     }
@@ -113,10 +119,18 @@ TEST_P(RecordedBodies, MutatedAtRandomNeverCrash) {
 }
 
 TEST_P(RecordedBodies, WithAnyMemberOfAWrongTypeNeverCrash) {
-  const std::vector<json> wrong = {nullptr, true, -1, 1.5, "x", json::array({1}), json::array({"x", nullptr}),
-                                   json::object({{"k", 1}}), json::array({json::object({{"Type", 1}})})};
+  const std::vector<json> wrong = {nullptr,
+                                   true,
+                                   -1,
+                                   1.5,
+                                   "x",
+                                   json::array({1}),
+                                   json::array({"x", nullptr}),
+                                   json::object({{"k", 1}}),
+                                   json::array({json::object({{"Type", 1}})})};
   for (const json& entry : recordedBodies(GetParam())) {
-    if (const std::string name = entry["name"]; name != "mounts" && name != "ports" && name != "memory_cpu") {
+    if (const std::string name = entry["name"];
+        name != "mounts" && name != "ports" && name != "memory_cpu") {
       continue;  // these three together have every kind of member
     }
     const json flat = entry["body"].flatten();
@@ -185,12 +199,16 @@ TEST(DecodeCreateRequest, WordsBadJsonAsDockerd) {
       {"null", "config cannot be empty in order to create a container"},
       {"{}", "config cannot be empty in order to create a container"},
       {R"({"HostConfig":{"CapAdd":"a"}})", "config cannot be empty in order to create a container"},
-      {"[]", "invalid JSON: json: cannot unmarshal array into Go value of type container.CreateRequest"},
-      {R"("x")", "invalid JSON: json: cannot unmarshal string into Go value of type container.CreateRequest"},
+      {"[]",
+       "invalid JSON: json: cannot unmarshal array into Go value of type container.CreateRequest"},
+      {R"("x")",
+       "invalid JSON: json: cannot unmarshal string into Go value of type container.CreateRequest"},
       {R"({"Image":"busybox"} trailing)", "unexpected content after JSON"},
       {R"({"image":"busybox"}{"a")", "unexpected content after JSON"},
-      {R"({"a":1,})", "invalid JSON: invalid character '}' looking for beginning of object key string"},
-      {"{'a':1}", R"(invalid JSON: invalid character '\'' looking for beginning of object key string)"},
+      {R"({"a":1,})",
+       "invalid JSON: invalid character '}' looking for beginning of object key string"},
+      {"{'a':1}",
+       R"(invalid JSON: invalid character '\'' looking for beginning of object key string)"},
   };
   for (const auto& [body, message] : cases) {
     EXPECT_EQ(messageOf(body), message) << body;
@@ -200,15 +218,19 @@ TEST(DecodeCreateRequest, WordsBadJsonAsDockerd) {
 TEST(DecodeCreateRequest, WordsWrongTypesAsDockerd) {
   const std::pair<const char*, const char*> cases[] = {
       {R"({"Image":1})", "number into Go struct field .Image of type string"},
-      {R"({"HostConfig":{"Memory":"x"}})", "string into Go struct field .HostConfig.Memory of type int64"},
-      {R"({"HostConfig":{"Memory":1.5}})", "number 1.5 into Go struct field .HostConfig.Memory of type int64"},
-      {R"({"HostConfig":[]})", "array into Go struct field .HostConfig of type container.HostConfig"},
+      {R"({"HostConfig":{"Memory":"x"}})",
+       "string into Go struct field .HostConfig.Memory of type int64"},
+      {R"({"HostConfig":{"Memory":1.5}})",
+       "number 1.5 into Go struct field .HostConfig.Memory of type int64"},
+      {R"({"HostConfig":[]})",
+       "array into Go struct field .HostConfig of type container.HostConfig"},
       {R"({"Cmd":5})", "number into Go value of type string"},
       {R"({"Cmd":[1]})", "array into Go value of type string"},
       {R"({"Env":"A=b"})", "string into Go struct field .Env of type []string"},
       {R"({"ExposedPorts":[]})", "array into Go struct field .ExposedPorts of type nat.PortSet"},
       {R"({"Labels":{"a":1}})", "number into Go struct field .Labels.a of type string"},
-      {R"({"HostConfig":{"PortBindings":[]}})", "array into Go struct field .HostConfig.PortBindings of type nat.PortMap"},
+      {R"({"HostConfig":{"PortBindings":[]}})",
+       "array into Go struct field .HostConfig.PortBindings of type nat.PortMap"},
       {R"({"HostConfig":{"PortBindings":{"80/tcp":{}}}})",
        "object into Go struct field .HostConfig.PortBindings.80~1tcp of type []nat.PortBinding"},
       {R"({"HostConfig":{"PortBindings":{"80/tcp":[1]}}})",
@@ -224,10 +246,14 @@ TEST(DecodeCreateRequest, WordsWrongTypesAsDockerd) {
        "number into Go struct field .HostConfig.Mounts.0.Type of type mount.Type"},
       {R"({"HostConfig":{"Mounts":[{"TmpfsOptions":{"Mode":"x"}}]}})",
        "string into Go struct field .HostConfig.Mounts.0.TmpfsOptions.Mode of type fs.FileMode"},
-      {R"({"HostConfig":{"Ulimits":[1]}})", "number into .HostConfig.Ulimits.0 of type units.Ulimit"},
-      {R"({"HostConfig":{"ConsoleSize":[1,"a"]}})", "string into .HostConfig.ConsoleSize.1 of type uint"},
-      {R"({"HostConfig":{"ConsoleSize":"a"}})", "string into Go struct field .HostConfig.ConsoleSize of type [2]uint"},
-      {R"({"HostConfig":{"Init":"a"}})", "string into Go struct field .HostConfig.Init of type bool"},
+      {R"({"HostConfig":{"Ulimits":[1]}})",
+       "number into .HostConfig.Ulimits.0 of type units.Ulimit"},
+      {R"({"HostConfig":{"ConsoleSize":[1,"a"]}})",
+       "string into .HostConfig.ConsoleSize.1 of type uint"},
+      {R"({"HostConfig":{"ConsoleSize":"a"}})",
+       "string into Go struct field .HostConfig.ConsoleSize of type [2]uint"},
+      {R"({"HostConfig":{"Init":"a"}})",
+       "string into Go struct field .HostConfig.Init of type bool"},
       {R"({"StopTimeout":"a"})", "string into Go struct field .StopTimeout of type int"},
       {R"({"NetworkingConfig":{"EndpointsConfig":{"a":1}}})",
        "number into Go struct field .NetworkingConfig.EndpointsConfig.a of type network.EndpointSettings"},
@@ -235,27 +261,32 @@ TEST(DecodeCreateRequest, WordsWrongTypesAsDockerd) {
        "number into Go struct field .NetworkingConfig.EndpointsConfig.a.IPAMConfig.IPv4Address of type string"},
   };
   for (const auto& [body, message] : cases) {
-    EXPECT_EQ(messageOf(body), std::string("invalid JSON: json: cannot unmarshal ") + message) << body;
+    EXPECT_EQ(messageOf(body), std::string("invalid JSON: json: cannot unmarshal ") + message)
+        << body;
   }
 }
 
 TEST(DecodeCreateRequest, SurvivesDeepNesting) {
   EXPECT_EQ(messageOf(std::string(200000, '[')), "invalid JSON: unexpected EOF");
-  EXPECT_EQ(messageOf("{\"Later\":" + std::string(100000, '[') + std::string(100000, ']') + ",\"Image\":\"a\"}"),
+  EXPECT_EQ(messageOf("{\"Later\":" + std::string(100000, '[') + std::string(100000, ']') +
+                      ",\"Image\":\"a\"}"),
             "accepted");
 }
 
 TEST(DecodeExecConfig, ReadsAndRefusesAsDockerd) {
   const auto exec = decodeExecConfig(
-      R"({"Cmd":["ls","-l"],"Tty":true,"Env":["A=b"],"User":"1","WorkingDir":"/x","ConsoleSize":[3,4]})", kNewest);
+      R"({"Cmd":["ls","-l"],"Tty":true,"Env":["A=b"],"User":"1","WorkingDir":"/x","ConsoleSize":[3,4]})",
+      kNewest);
   ASSERT_TRUE(exec);
   EXPECT_EQ(exec->cmd.at(1), "-l");
   EXPECT_TRUE(exec->tty);
   EXPECT_EQ(exec->console_height, 3U);
   EXPECT_EQ(decodeExecConfig("", kNewest).error().message(), "No exec command specified");
-  EXPECT_EQ(decodeExecConfig(R"({"Cmd":[]})", kNewest).error().message(), "No exec command specified");
-  EXPECT_EQ(decodeExecConfig(R"({"Cmd":"ls"})", kNewest).error().message(),
-            "invalid JSON: json: cannot unmarshal string into Go struct field ExecOptions.Cmd of type []string");
+  EXPECT_EQ(decodeExecConfig(R"({"Cmd":[]})", kNewest).error().message(),
+            "No exec command specified");
+  EXPECT_EQ(
+      decodeExecConfig(R"({"Cmd":"ls"})", kNewest).error().message(),
+      "invalid JSON: json: cannot unmarshal string into Go struct field ExecOptions.Cmd of type []string");
   EXPECT_EQ(decodeExecConfig(R"({"Cmd":[1]})", kNewest).error().message(),
             "invalid JSON: json: cannot unmarshal number into ExecOptions.Cmd.0 of type string");
 }

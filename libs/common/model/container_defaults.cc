@@ -8,10 +8,12 @@ namespace {
 constexpr std::int64_t kDefaultShmSize = 64 << 20;
 
 const std::vector<std::string> kMaskedPaths = {
-    "/proc/asound",     "/proc/acpi",       "/proc/interrupts",  "/proc/kcore", "/proc/keys",
-    "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
-    "/sys/firmware",    "/sys/devices/virtual/powercap"};
-const std::vector<std::string> kReadonlyPaths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+    "/proc/asound",     "/proc/acpi",        "/proc/interrupts",
+    "/proc/kcore",      "/proc/keys",        "/proc/latency_stats",
+    "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+    "/proc/scsi",       "/sys/firmware",     "/sys/devices/virtual/powercap"};
+const std::vector<std::string> kReadonlyPaths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+                                                 "/proc/sysrq-trigger"};
 
 void applyIsolation(HostConfig& host, bool cgroup_v2) {
   if (host.ipc_mode.empty()) {
@@ -28,14 +30,16 @@ void applyIsolation(HostConfig& host, bool cgroup_v2) {
       host.readonly_paths = kReadonlyPaths;
     }
   }
-  if (host.security_opt.empty() && (host.privileged || host.ipc_mode == "host" || host.pid_mode == "host")) {
+  if (host.security_opt.empty() &&
+      (host.privileged || host.ipc_mode == "host" || host.pid_mode == "host")) {
     host.security_opt = {"label=disable"};
   }
 }
 
 }  // namespace
 
-void applyDefaults(CreateRequest& request, const HostFacts& facts, const std::string& default_runtime) {
+void applyDefaults(CreateRequest& request, const HostFacts& facts,
+                   const std::string& default_runtime) {
   HostConfig& host = request.host;
   if (host.network_mode.empty() || host.network_mode == "default") {
     host.network_mode = "bridge";

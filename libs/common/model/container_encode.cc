@@ -8,7 +8,8 @@ std::string encode(const T& value) {
   WireWriter writer;
   T copy = value;  // describe() takes its object by reference, for the reader's sake
   describe(writer, copy);
-  // Environment variables may be any bytes: what is not UTF-8 becomes U+FFFD instead of an exception.
+  // Environment variables may be any bytes: what is not UTF-8 becomes U+FFFD instead of an
+  // exception.
   return writer.take().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -31,7 +32,9 @@ Result<T> parse(const std::string& text) {
 
 std::string encodeConfig(const ContainerConfig& config) { return encode(config); }
 std::string encodeHostConfig(const HostConfig& host) { return encode(host); }
-Result<ContainerConfig> parseConfig(const std::string& json) { return parse<ContainerConfig>(json); }
+Result<ContainerConfig> parseConfig(const std::string& json) {
+  return parse<ContainerConfig>(json);
+}
 Result<HostConfig> parseHostConfig(const std::string& json) { return parse<HostConfig>(json); }
 
 }  // namespace flotilla::model

@@ -29,22 +29,27 @@ Result<void> refuseFixed(const HostConfig& asked) {
     return {};
   }
   return Error(ErrorKind::InvalidArgument,
-               std::string(field) + ": changing it for an existing container is not supported by this engine");
+               std::string(field) +
+                   ": changing it for an existing container is not supported by this engine");
 }
 
 /// --cpus is a way to say period and quota: a container keeps to the way it was given.
 Result<void> checkCpu(const HostConfig& current, const HostConfig& asked) {
   if (asked.nano_cpus > 0 && current.cpu_period > 0) {
-    return conflict("Conflicting options: Nano CPUs cannot be updated as CPU Period has already been set");
+    return conflict(
+        "Conflicting options: Nano CPUs cannot be updated as CPU Period has already been set");
   }
   if (asked.nano_cpus > 0 && current.cpu_quota > 0) {
-    return conflict("Conflicting options: Nano CPUs cannot be updated as CPU Quota has already been set");
+    return conflict(
+        "Conflicting options: Nano CPUs cannot be updated as CPU Quota has already been set");
   }
   if (asked.cpu_period > 0 && current.nano_cpus > 0) {
-    return conflict("Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set");
+    return conflict(
+        "Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set");
   }
   if (asked.cpu_quota > 0 && current.nano_cpus > 0) {
-    return conflict("Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set");
+    return conflict(
+        "Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set");
   }
   return {};
 }
@@ -86,11 +91,13 @@ Result<HostConfig> decodeUpdateRequest(const std::string& body) {
 Result<HostConfig> mergeUpdate(const HostConfig& current, const HostConfig& asked) {
   FLO_TRY(checkCpu(current, asked));
   if (asked.memory > current.memory_swap && asked.memory_swap == 0 && asked.memory != 0) {
-    return conflict("Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the "
-                    "same time");
+    return conflict(
+        "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the "
+        "same time");
   }
   if (current.auto_remove && !asked.restart_policy.empty() && asked.restart_policy != "no") {
-    return conflict("Restart policy cannot be updated because AutoRemove is enabled for the container");
+    return conflict(
+        "Restart policy cannot be updated because AutoRemove is enabled for the container");
   }
   HostConfig merged = current;
   replaceIf(merged.cpu_shares, asked.cpu_shares);
@@ -103,7 +110,8 @@ Result<HostConfig> mergeUpdate(const HostConfig& current, const HostConfig& aske
   replaceIf(merged.memory_swap, asked.memory_swap);
   replaceIf(merged.memory_reservation, asked.memory_reservation);
   if (asked.pids_limit) {
-    merged.pids_limit = std::max<std::int64_t>(*asked.pids_limit, 0);  // as inspect shows "none" afterwards
+    merged.pids_limit =
+        std::max<std::int64_t>(*asked.pids_limit, 0);  // as inspect shows "none" afterwards
   }
   if (!asked.restart_policy.empty()) {
     merged.restart_policy = asked.restart_policy;

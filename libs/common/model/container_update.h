@@ -16,7 +16,8 @@ Result<HostConfig> decodeUpdateRequest(const std::string& body);
 
 /// The checks of `asked` that dockerd makes before it looks for the container; MemorySwap alone is
 /// fine here. `warnings` is appended to. Errors: InvalidArgument in dockerd's words.
-Result<void> validateUpdate(const HostConfig& asked, const HostFacts& facts, std::vector<std::string>& warnings);
+Result<void> validateUpdate(const HostConfig& asked, const HostFacts& facts,
+                            std::vector<std::string>& warnings);
 
 /// `current` with what `asked` sets; what is zero, empty or absent there stays. Errors: Conflict in
 /// dockerd's words where the two cannot go together.

@@ -30,8 +30,9 @@ TEST(ContainerUpdate, LeavesAloneWhatIsNotAsked) {
   current.cpuset_cpus = "0-1";
   current.restart_policy = "on-failure";
   current.restart_max_retries = 3;
-  for (const char* body : {"", "null", "{}", R"({"Memory":0,"CpusetCpus":"","PidsLimit":null,"RestartPolicy":{}})",
-                           R"({"Unknown":1,"MemorySwappiness":-1,"OomKillDisable":false,"Devices":[]})"}) {
+  for (const char* body :
+       {"", "null", "{}", R"({"Memory":0,"CpusetCpus":"","PidsLimit":null,"RestartPolicy":{}})",
+        R"({"Unknown":1,"MemorySwappiness":-1,"OomKillDisable":false,"Devices":[]})"}) {
     const auto merged = mergeUpdate(current, asked(body));
     ASSERT_TRUE(merged) << body;
     EXPECT_EQ(encodeHostConfig(*merged), encodeHostConfig(current)) << body;
@@ -40,7 +41,9 @@ TEST(ContainerUpdate, LeavesAloneWhatIsNotAsked) {
 
 TEST(ContainerUpdate, TakesEveryLimit) {
   const auto merged = mergeUpdate(
-      {}, asked(R"({"Memory":67108864,"MemorySwap":-1,"MemoryReservation":1,"CpuShares":2,"CpuPeriod":3,"CpuQuota":4,
+      {},
+      asked(
+          R"({"Memory":67108864,"MemorySwap":-1,"MemoryReservation":1,"CpuShares":2,"CpuPeriod":3,"CpuQuota":4,
                     "CpusetCpus":"0","CpusetMems":"1","PidsLimit":5,
                     "RestartPolicy":{"Name":"on-failure","MaximumRetryCount":6}})"));
   ASSERT_TRUE(merged);
@@ -98,7 +101,9 @@ TEST(ContainerUpdate, RefusesByNameWhatItCannotChange) {
   EXPECT_EQ(refusal(R"({"Ulimits":[{"Name":"nofile","Soft":5,"Hard":5}]})"),
             "Ulimits: changing it for an existing container is not supported by this engine");
   EXPECT_NE(refusal(R"({"BlkioWeight":500})").find("BlkioWeight"), std::string::npos);
-  EXPECT_EQ(refusal("[]"), "invalid JSON: json: cannot unmarshal array into Go value of type container.UpdateConfig");
+  EXPECT_EQ(
+      refusal("[]"),
+      "invalid JSON: json: cannot unmarshal array into Go value of type container.UpdateConfig");
   EXPECT_NE(refusal(R"({"Memory":"x"})"), "accepted");
   EXPECT_NE(refusal("{"), "accepted");
 }

@@ -24,7 +24,8 @@ constexpr ApiVersion kMacPerEndpoint{1, 44};
 bool isMacAddress(const std::string& text) {
   std::array<unsigned, 6> bytes{};
   int used = 0;
-  return std::sscanf(text.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%n", &bytes[0], &bytes[1], &bytes[2], &bytes[3],  // NOLINT
+  return std::sscanf(text.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%n", &bytes[0], &bytes[1], &bytes[2],
+                     &bytes[3],  // NOLINT
                      &bytes[4], &bytes[5], &used) == 6 &&
          static_cast<std::size_t>(used) == text.size();
 }
@@ -47,13 +48,15 @@ Result<void> validateConfig(const ContainerConfig& config) {
   FLO_TRY(refuseNul(config.env, "Env"));
   FLO_TRY(refuseNul(config.cmd.value_or(std::vector<std::string>{}), "Cmd"));
   FLO_TRY(refuseNul(config.entrypoint.value_or(std::vector<std::string>{}), "Entrypoint"));
-  FLO_TRY(refuseNul({config.hostname, config.domainname, config.user, config.working_dir}, "Config"));
+  FLO_TRY(
+      refuseNul({config.hostname, config.domainname, config.user, config.working_dir}, "Config"));
   constexpr std::size_t kMaxHostname = 64;  // sethostname(2)
   if (config.hostname.size() > kMaxHostname || config.domainname.size() > kMaxHostname) {
     return invalid("sethostname: invalid argument");
   }
   if (!config.working_dir.empty() && config.working_dir.front() != '/') {
-    return invalid("the working directory '" + config.working_dir + "' is invalid, it needs to be an absolute path");
+    return invalid("the working directory '" + config.working_dir +
+                   "' is invalid, it needs to be an absolute path");
   }
   if (!config.stop_signal.empty()) {
     FLO_TRY(parseSignal(config.stop_signal));
@@ -77,7 +80,8 @@ Result<void> validateNetwork(const ContainerConfig& config, const HostConfig& ho
       {!config.hostname.empty(), "hostname and the network mode"},
       {!host.dns.empty(), "dns and the network mode"},
       {!host.extra_hosts.empty(), "custom host-to-IP mapping and the network mode"},
-      {!host.port_bindings.empty() || host.publish_all_ports, "port publishing and the container type network mode"},
+      {!host.port_bindings.empty() || host.publish_all_ports,
+       "port publishing and the container type network mode"},
       {!config.exposed_ports.empty(), "port exposing and the container type network mode"},
   }};
   for (const auto& [conflict, what] : conflicts) {
@@ -102,7 +106,8 @@ Result<void> validateNamespaces(const HostConfig& host) {
   if (!host.uts_mode.empty() && host.uts_mode != "host") {
     return invalid("invalid UTS mode: " + host.uts_mode);
   }
-  if (!host.cgroupns_mode.empty() && host.cgroupns_mode != "host" && host.cgroupns_mode != "private") {
+  if (!host.cgroupns_mode.empty() && host.cgroupns_mode != "host" &&
+      host.cgroupns_mode != "private") {
     return invalid("invalid cgroup namespace mode: " + host.cgroupns_mode);
   }
   if (!host.userns_mode.empty() && host.userns_mode != "host") {
@@ -131,8 +136,9 @@ Result<void> validateExtraHosts(const std::vector<std::string>& hosts) {
 }
 
 Result<void> validateJsonFileOptions(const std::map<std::string, std::string>& options) {
-  constexpr std::array<std::string_view, 10> kKnown = {"max-size", "max-file", "mode",      "max-buffer-size", "compress",
-                                                       "labels",   "env",      "env-regex", "labels-regex",    "tag"};
+  constexpr std::array<std::string_view, 10> kKnown = {
+      "max-size", "max-file", "mode",      "max-buffer-size", "compress",
+      "labels",   "env",      "env-regex", "labels-regex",    "tag"};
   const auto parsed = parseJsonFileOptions(options);
   for (const auto& [key, value] : options) {
     if (std::find(kKnown.begin(), kKnown.end(), key) == kKnown.end()) {
@@ -143,29 +149,33 @@ Result<void> validateJsonFileOptions(const std::map<std::string, std::string>& o
         return std::move(size).error().context("error parsing option max-buffer-size");
       }
     }
-    if ((key == "compress" && parsed && parsed->compress) || key == "labels" || key == "env" || key == "env-regex" ||
-        key == "labels-regex" || key == "tag") {
-      return invalid("HostConfig.LogConfig.Config." + key + ": value \"" + value + "\" is not supported by this engine");
+    if ((key == "compress" && parsed && parsed->compress) || key == "labels" || key == "env" ||
+        key == "env-regex" || key == "labels-regex" || key == "tag") {
+      return invalid("HostConfig.LogConfig.Config." + key + ": value \"" + value +
+                     "\" is not supported by this engine");
     }
   }
   return {};
 }
 
 Result<void> validateLog(const HostConfig& host) {
-  constexpr std::array<std::string_view, 9> kOthers = {"local",   "syslog",  "journald", "gelf",      "fluentd",
-                                                       "awslogs", "splunk",  "etwlogs",  "gcplogs"};
+  constexpr std::array<std::string_view, 9> kOthers = {
+      "local", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "etwlogs", "gcplogs"};
   if (host.log_driver == "none") {
     return {};
   }
   if (std::find(kOthers.begin(), kOthers.end(), host.log_driver) != kOthers.end()) {
-    return invalid("HostConfig.LogConfig.Type: value \"" + host.log_driver + "\" is not supported by this engine");
+    return invalid("HostConfig.LogConfig.Type: value \"" + host.log_driver +
+                   "\" is not supported by this engine");
   }
   if (!host.log_driver.empty() && host.log_driver != "json-file") {
-    return invalid("error looking up logging plugin " + host.log_driver + ": plugin \"" + host.log_driver + "\" not found");
+    return invalid("error looking up logging plugin " + host.log_driver + ": plugin \"" +
+                   host.log_driver + "\" not found");
   }
   const auto mode = host.log_options.find("mode");
   const bool non_blocking = mode != host.log_options.end() && mode->second == "non-blocking";
-  if (mode != host.log_options.end() && !non_blocking && mode->second != "blocking" && !mode->second.empty()) {
+  if (mode != host.log_options.end() && !non_blocking && mode->second != "blocking" &&
+      !mode->second.empty()) {
     return invalid("logger: logging mode not supported: " + mode->second);
   }
   if (!non_blocking && host.log_options.contains("max-buffer-size")) {
@@ -192,8 +202,8 @@ Result<void> validateHost(const HostConfig& host, const HostFacts& facts) {
   if (host.shm_size < 0) {
     return invalid("SHM size can not be less than 0");
   }
-  if (!host.runtime.empty() &&
-      std::find(facts.runtimes.begin(), facts.runtimes.end(), host.runtime) == facts.runtimes.end()) {
+  if (!host.runtime.empty() && std::find(facts.runtimes.begin(), facts.runtimes.end(),
+                                         host.runtime) == facts.runtimes.end()) {
     return invalid("unknown or invalid runtime name: " + host.runtime);
   }
   FLO_TRY(SecurityOptions::parse(host.security_opt));
@@ -204,32 +214,38 @@ Result<void> validateEndpoints(const CreateRequest& request, const NamespaceMode
   for (const auto& [name, endpoint] : request.endpoints) {
     const std::string shown = name == "default" ? "bridge" : name;
     if (!endpoint.ipv4_address.empty() && (shown == "none" || shown == "host")) {
-      return invalid("invalid config for network " + shown + ": invalid endpoint settings:\n"
-                     "* user specified IP address is supported on user defined networks only\n"
-                     "* user specified IP address is supported only when connecting to networks with user configured "
-                     "subnets");
+      return invalid(
+          "invalid config for network " + shown +
+          ": invalid endpoint settings:\n"
+          "* user specified IP address is supported on user defined networks only\n"
+          "* user specified IP address is supported only when connecting to networks with user configured "
+          "subnets");
     }
     if (!endpoint.mac_address.empty() && !isMacAddress(endpoint.mac_address)) {
-      return invalid("invalid config for network " + shown + ": invalid MAC address " + endpoint.mac_address);
+      return invalid("invalid config for network " + shown + ": invalid MAC address " +
+                     endpoint.mac_address);
     }
     if (!endpoint.mac_address.empty() && !request.config.mac_address.empty() &&
         endpoint.mac_address != request.config.mac_address) {
-      return invalid("the container-wide MAC address must match the endpoint-specific MAC address for the main "
-                     "network, or be left empty");
+      return invalid(
+          "the container-wide MAC address must match the endpoint-specific MAC address for the main "
+          "network, or be left empty");
     }
   }
   if (!request.config.mac_address.empty() && !isMacAddress(request.config.mac_address)) {
     const bool named = network.kind == NamespaceMode::Kind::Named;
-    return invalid("invalid config for network " + (named ? network.name : "bridge") + ": invalid MAC address " +
-                   request.config.mac_address);
+    return invalid("invalid config for network " + (named ? network.name : "bridge") +
+                   ": invalid MAC address " + request.config.mac_address);
   }
   return {};
 }
 
-void addWarnings(const CreateRequest& request, ApiVersion version, std::vector<std::string>& warnings) {
+void addWarnings(const CreateRequest& request, ApiVersion version,
+                 std::vector<std::string>& warnings) {
   if (!request.config.mac_address.empty() && version >= kMacPerEndpoint) {
-    warnings.emplace_back("The container-wide MacAddress field is now deprecated. It should be specified in "
-                          "EndpointsConfig instead.");
+    warnings.emplace_back(
+        "The container-wide MacAddress field is now deprecated. It should be specified in "
+        "EndpointsConfig instead.");
   }
   if (request.host.network_mode == "host" && !request.host.port_bindings.empty()) {
     warnings.emplace_back("Published ports are discarded when using host network mode");
@@ -241,8 +257,9 @@ void addWarnings(const CreateRequest& request, ApiVersion version, std::vector<s
 Result<void> validateRestartPolicy(const std::string& name, int max_retries) {
   if (name.empty() || name == "no" || name == "always" || name == "unless-stopped") {
     if (max_retries != 0) {
-      return invalid("invalid restart policy: maximum retry count can only be used with 'on-failure'" +
-                     std::string(max_retries < 0 ? " and cannot be negative" : ""));
+      return invalid(
+          "invalid restart policy: maximum retry count can only be used with 'on-failure'" +
+          std::string(max_retries < 0 ? " and cannot be negative" : ""));
     }
     return {};
   }
@@ -256,7 +273,8 @@ Result<void> validateRestartPolicy(const std::string& name, int max_retries) {
   return {};
 }
 
-Result<std::vector<std::string>> validateCreate(const CreateRequest& request, const HostFacts& facts, ApiVersion version) {
+Result<std::vector<std::string>> validateCreate(const CreateRequest& request,
+                                                const HostFacts& facts, ApiVersion version) {
   std::vector<std::string> warnings;
   FLO_TRY(validateNetwork(request.config, request.host));
   FLO_TRY(validateConfig(request.config));

@@ -11,7 +11,8 @@ constexpr unsigned kMaxCpu = 8192;
 std::optional<unsigned> cpuNumber(std::string_view text) {
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || value >= kMaxCpu) {
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() ||
+      value >= kMaxCpu) {
     return std::nullopt;
   }
   return value;

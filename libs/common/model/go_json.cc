@@ -42,15 +42,18 @@ class SyntaxCheck {
     } while (!done_ && !problem_);
     return problem_;
   }
-  [[nodiscard]] bool onlySpaceLeft() const { return text_.find_first_not_of(" \t\r\n", at_) == std::string_view::npos; }
+  [[nodiscard]] bool onlySpaceLeft() const {
+    return text_.find_first_not_of(" \t\r\n", at_) == std::string_view::npos;
+  }
 
  private:
   enum class Expect { Value, FirstElement, FirstKey, Key, Colon, CommaOrEnd };
 
   void complain(std::string_view where) {
     if (!problem_) {
-      problem_ = at_ < text_.size() ? "invalid character " + quoted(text_[at_]) + " " + std::string(where)
-                                    : "unexpected EOF";
+      problem_ = at_ < text_.size()
+                     ? "invalid character " + quoted(text_[at_]) + " " + std::string(where)
+                     : "unexpected EOF";
     }
   }
   [[nodiscard]] char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
@@ -177,7 +180,8 @@ class SyntaxCheck {
           return complain("in \\u hexadecimal character escape");
         }
       }
-    } else if (at_ < text_.size() && std::string_view("bfnrt\\/\"").find(text_[at_]) != std::string_view::npos) {
+    } else if (at_ < text_.size() &&
+               std::string_view("bfnrt\\/\"").find(text_[at_]) != std::string_view::npos) {
       ++at_;
     } else {
       complain("in string escape code");

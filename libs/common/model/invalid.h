@@ -8,6 +8,8 @@
 namespace flotilla::model {
 
 /// What is answered 400 with this message.
-inline Error invalid(std::string message) { return Error(ErrorKind::InvalidArgument, std::move(message)); }
+inline Error invalid(std::string message) {
+  return Error(ErrorKind::InvalidArgument, std::move(message));
+}
 
 }  // namespace flotilla::model

@@ -10,7 +10,8 @@
 namespace flotilla::model {
 namespace {
 
-constexpr std::array<std::string_view, 6> kPropagations = {"private", "rprivate", "shared", "rshared", "slave", "rslave"};
+constexpr std::array<std::string_view, 6> kPropagations = {"private", "rprivate", "shared",
+                                                           "rshared", "slave",    "rslave"};
 
 bool isPropagation(std::string_view word) {
   return std::find(kPropagations.begin(), kPropagations.end(), word) != kPropagations.end();
@@ -47,7 +48,8 @@ Result<void> parseMode(const std::string& mode, MountPoint& mount) {
     } else if (option == "nocopy") {
       mount.copy = false;
       ++copy;
-    } else if (option == "consistent" || option == "cached" || option == "delegated" || option == "default") {
+    } else if (option == "consistent" || option == "cached" || option == "delegated" ||
+               option == "default") {
       ++consistency;
     } else {
       return invalid("invalid mode: " + mode);
@@ -77,7 +79,8 @@ Error invalidConfig(const std::string& type, const std::string& why) {
 }
 
 Result<void> checkMount(const Mount& mount) {
-  if (mount.type.empty() || mount.type == "bind" || mount.type == "tmpfs" || mount.type == "volume") {
+  if (mount.type.empty() || mount.type == "bind" || mount.type == "tmpfs" ||
+      mount.type == "volume") {
     FLO_TRY(checkTarget(mount.target));
   }
   if (mount.type == "bind") {
@@ -257,7 +260,8 @@ Result<VolumesFrom> parseVolumesFrom(const std::string& spec) {
   return VolumesFrom{spec.substr(0, colon), parsed.read_only};
 }
 
-Result<std::vector<MountPoint>> collectMounts(const ContainerConfig& config, const HostConfig& host) {
+Result<std::vector<MountPoint>> collectMounts(const ContainerConfig& config,
+                                              const HostConfig& host) {
   std::vector<MountPoint> mounts;
   std::set<std::string> targets;
   auto add = [&](MountPoint mount, const std::string& as_given) -> Result<void> {
@@ -295,7 +299,8 @@ Result<std::vector<MountPoint>> collectMounts(const ContainerConfig& config, con
     }
   }
   std::stable_sort(mounts.begin(), mounts.end(), [](const MountPoint& a, const MountPoint& b) {
-    return std::count(a.target.begin(), a.target.end(), '/') < std::count(b.target.begin(), b.target.end(), '/');
+    return std::count(a.target.begin(), a.target.end(), '/') <
+           std::count(b.target.begin(), b.target.end(), '/');
   });
   return mounts;
 }

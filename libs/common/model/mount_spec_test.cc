@@ -17,20 +17,25 @@ TEST(ParseBind, RefusesWhatDockerdRefuses) {
       {":", "invalid volume specification: ':'"},
       {"/a:", "invalid volume specification: '/a:'"},
       {":/b", "invalid volume specification: ':/b'"},
-      {"/a:b", "invalid volume specification: '/a:b': invalid mount config for type \"bind\": invalid mount path: 'b' "
-               "mount path must be absolute"},
+      {"/a:b",
+       "invalid volume specification: '/a:b': invalid mount config for type \"bind\": invalid mount path: 'b' "
+       "mount path must be absolute"},
       {"/a:/b:foo", "invalid mode: foo"},
       {"/a:/b:ro,rw", "invalid mode: ro,rw"},
       {"/a:/b:ro:c", "invalid volume specification: '/a:/b:ro:c'"},
-      {"/a:/", "invalid volume specification: '/a:/': invalid mount config for type \"bind\": invalid specification: "
-               "destination can't be '/'"},
-      {"/tmp:/c:nocopy", "invalid volume specification: '/tmp:/c:nocopy': invalid mount config for type \"bind\": "
-                         "field VolumeOptions must not be specified"},
+      {"/a:/",
+       "invalid volume specification: '/a:/': invalid mount config for type \"bind\": invalid specification: "
+       "destination can't be '/'"},
+      {"/tmp:/c:nocopy",
+       "invalid volume specification: '/tmp:/c:nocopy': invalid mount config for type \"bind\": "
+       "field VolumeOptions must not be specified"},
       {"/tmp:/c:slave,shared", "invalid mode: slave,shared"},
-      {"vv:/c:rshared", "invalid volume specification: 'vv:/c:rshared': invalid mount config for type \"volume\": "
-                        "field BindOptions must not be specified"},
-      {"/a::ro", "invalid volume specification: '/a::ro': invalid mount config for type \"bind\": field Target must "
-                 "not be empty"},
+      {"vv:/c:rshared",
+       "invalid volume specification: 'vv:/c:rshared': invalid mount config for type \"volume\": "
+       "field BindOptions must not be specified"},
+      {"/a::ro",
+       "invalid volume specification: '/a::ro': invalid mount config for type \"bind\": field Target must "
+       "not be empty"},
       {"/tmp:/c:z,Z", "invalid mode: z,Z"},
       {"/tmp:/c:", "OK"},
       {"/tmp:/c:Z,ro", "OK"},
@@ -78,7 +83,8 @@ TEST(ParseMount, RefusesWhatDockerdRefuses) {
             prefix + "\"bind\": invalid mount path: 'tmp' mount path must be absolute");
   EXPECT_EQ(answer(mountOf("bind", "/tmp", "/")),
             prefix + "\"bind\": invalid specification: destination can't be '/'");
-  EXPECT_EQ(answer(mountOf("tmpfs", "x", "/a")), prefix + "\"tmpfs\": field Source must not be specified");
+  EXPECT_EQ(answer(mountOf("tmpfs", "x", "/a")),
+            prefix + "\"tmpfs\": field Source must not be specified");
   Mount propagation = mountOf("bind", "/tmp", "/a");
   propagation.propagation = "foo";
   EXPECT_EQ(answer(propagation), prefix + "\"bind\": invalid propagation mode: foo");
@@ -128,7 +134,8 @@ TEST(VolumesFrom, IsAContainerAndAMode) {
 }
 
 TEST(VolumesFrom, RefusesWhatDockerdRefuses) {
-  EXPECT_EQ(parseVolumesFrom("").error().message(), "volumes-from specification cannot be an empty string");
+  EXPECT_EQ(parseVolumesFrom("").error().message(),
+            "volumes-from specification cannot be an empty string");
   for (const char* mode : {"zz", "rshared", "nocopy", "ro,ro", "ro:rw"}) {
     const auto parsed = parseVolumesFrom(std::string("web:") + mode);
     ASSERT_FALSE(parsed) << mode;

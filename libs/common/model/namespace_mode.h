@@ -27,7 +27,11 @@ struct NamespaceMode {
       return {Kind::Container, std::string(text.substr(kContainer.size()))};
     }
     if (text == "private" || text == "host" || text == "none" || text == "shareable") {
-      return {text[0] == 'p' ? Kind::Private : text[0] == 'h' ? Kind::Host : text[0] == 'n' ? Kind::None : Kind::Shareable, {}};
+      return {text[0] == 'p'   ? Kind::Private
+              : text[0] == 'h' ? Kind::Host
+              : text[0] == 'n' ? Kind::None
+                               : Kind::Shareable,
+              {}};
     }
     return {Kind::Named, std::string(text)};
   }

@@ -10,7 +10,8 @@ namespace flotilla::model {
 namespace {
 
 Error invalidPort(std::string_view text) {
-  return Error(ErrorKind::InvalidArgument, "invalid port specification: \"" + std::string(text) + "\"");
+  return Error(ErrorKind::InvalidArgument,
+               "invalid port specification: \"" + std::string(text) + "\"");
 }
 
 bool parsePort(std::string_view text, std::uint16_t& port) {
@@ -20,13 +21,15 @@ bool parsePort(std::string_view text, std::uint16_t& port) {
 
 std::string lower(std::string_view text) {
   std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return result;
 }
 
 bool isAddress(const std::string& text) {
   in6_addr ignored{};
-  return inet_pton(AF_INET, text.c_str(), &ignored) == 1 || inet_pton(AF_INET6, text.c_str(), &ignored) == 1;
+  return inet_pton(AF_INET, text.c_str(), &ignored) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), &ignored) == 1;
 }
 
 /// "80-82/tcp", the form Config.ExposedPorts may have; empty when it is none.
@@ -71,13 +74,15 @@ Result<PortRange> PortRange::parse(std::string_view text) {
     return invalidPort(text);
   }
   range.last = range.first;
-  if (dash != std::string_view::npos && (!parsePort(text.substr(dash + 1), range.last) || range.last < range.first)) {
+  if (dash != std::string_view::npos &&
+      (!parsePort(text.substr(dash + 1), range.last) || range.last < range.first)) {
     return invalidPort(text);
   }
   return range;
 }
 
-Result<std::vector<PublishedPort>> collectPublishedPorts(const ContainerConfig& config, const HostConfig& host) {
+Result<std::vector<PublishedPort>> collectPublishedPorts(const ContainerConfig& config,
+                                                         const HostConfig& host) {
   std::vector<PublishedPort> ports;
   std::set<PortSpec> bound;
   for (const auto& [key, bindings] : host.port_bindings) {
@@ -100,8 +105,9 @@ Result<std::vector<PublishedPort>> collectPublishedPorts(const ContainerConfig& 
       }
     }
   }
-  std::stable_sort(ports.begin(), ports.end(),
-                   [](const PublishedPort& a, const PublishedPort& b) { return a.container < b.container; });
+  std::stable_sort(ports.begin(), ports.end(), [](const PublishedPort& a, const PublishedPort& b) {
+    return a.container < b.container;
+  });
   return ports;
 }
 

@@ -36,6 +36,7 @@ struct PublishedPort {
 
 /// HostConfig.PortBindings and, with PublishAllPorts, every exposed port (range syntax included)
 /// that has none. Ordered by port. Errors: InvalidArgument in dockerd's words.
-Result<std::vector<PublishedPort>> collectPublishedPorts(const ContainerConfig& config, const HostConfig& host);
+Result<std::vector<PublishedPort>> collectPublishedPorts(const ContainerConfig& config,
+                                                         const HostConfig& host);
 
 }  // namespace flotilla::model

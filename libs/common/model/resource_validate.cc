@@ -50,13 +50,16 @@ Result<void> validateCpu(const HostConfig& host, unsigned cpus) {
   }
   if (host.nano_cpus < 0 || host.nano_cpus > std::int64_t{cpus} * kNanosPerCpu) {
     const std::string count = std::to_string(cpus);
-    return invalid("range of CPUs is from 0.01 to " + count + ".00, as there are only " + count + " CPUs available");
+    return invalid("range of CPUs is from 0.01 to " + count + ".00, as there are only " + count +
+                   " CPUs available");
   }
   if (host.cpu_shares < 0) {
-    return invalid("invalid CPU shares (" + std::to_string(host.cpu_shares) + "): value must be a positive integer");
+    return invalid("invalid CPU shares (" + std::to_string(host.cpu_shares) +
+                   "): value must be a positive integer");
   }
   if (host.cpu_period != 0 && (host.cpu_period < kMinCpuTime || host.cpu_period > kMaxCpuPeriod)) {
-    return invalid("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+    return invalid(
+        "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
   }
   if (host.cpu_quota > 0 && host.cpu_quota < kMinCpuTime) {
     return invalid("CPU cfs quota can not be less than 1ms (i.e. 1000)");
@@ -64,15 +67,17 @@ Result<void> validateCpu(const HostConfig& host, unsigned cpus) {
   return {};
 }
 
-Result<void> validateSet(const std::string& asked, const std::string& available, const std::string& field,
-                         const std::string& things) {
+Result<void> validateSet(const std::string& asked, const std::string& available,
+                         const std::string& field, const std::string& things) {
   const auto wanted = parseCpuList(asked);
   if (!wanted) {
-    return invalid("Invalid value " + asked + " for cpuset " + field + ": invalid format: " + asked);
+    return invalid("Invalid value " + asked + " for cpuset " + field +
+                   ": invalid format: " + asked);
   }
   const auto have = parseCpuList(available);
   if (have && !std::includes(have->begin(), have->end(), wanted->begin(), wanted->end())) {
-    return invalid("Requested " + things + " are not available - requested " + asked + ", available: " + available);
+    return invalid("Requested " + things + " are not available - requested " + asked +
+                   ", available: " + available);
   }
   return {};
 }
@@ -82,10 +87,12 @@ Result<void> validate(const HostConfig& host, const HostFacts& facts, LimitsOf l
   FLO_TRY(validateMemory(host, limits));
   if (host.oom_kill_disable.value_or(false)) {
     if (facts.cgroup_v2) {
-      warnings.emplace_back("Your kernel does not support OomKillDisable. OomKillDisable discarded.");
+      warnings.emplace_back(
+          "Your kernel does not support OomKillDisable. OomKillDisable discarded.");
     } else if (host.memory == 0) {
-      warnings.emplace_back("OOM killer is disabled for the container, but no memory limit is set, this can result "
-                            "in the system running out of resources.");
+      warnings.emplace_back(
+          "OOM killer is disabled for the container, but no memory limit is set, this can result "
+          "in the system running out of resources.");
     }
   }
   FLO_TRY(validateCpu(host, facts.cpus));
@@ -96,11 +103,13 @@ Result<void> validate(const HostConfig& host, const HostFacts& facts, LimitsOf l
 
 }  // namespace
 
-Result<void> validateResources(const HostConfig& host, const HostFacts& facts, std::vector<std::string>& warnings) {
+Result<void> validateResources(const HostConfig& host, const HostFacts& facts,
+                               std::vector<std::string>& warnings) {
   return validate(host, facts, LimitsOf::NewContainer, warnings);
 }
 
-Result<void> validateUpdate(const HostConfig& asked, const HostFacts& facts, std::vector<std::string>& warnings) {
+Result<void> validateUpdate(const HostConfig& asked, const HostFacts& facts,
+                            std::vector<std::string>& warnings) {
   FLO_TRY(validateRestartPolicy(asked.restart_policy, asked.restart_max_retries));
   return validate(asked, facts, LimitsOf::Update, warnings);
 }

@@ -16,19 +16,23 @@ struct NamedSignal {
   int number;
 };
 
-constexpr std::array kSignals = {
-    NamedSignal{"HUP", SIGHUP},       NamedSignal{"INT", SIGINT},     NamedSignal{"QUIT", SIGQUIT},
-    NamedSignal{"ILL", SIGILL},       NamedSignal{"TRAP", SIGTRAP},   NamedSignal{"ABRT", SIGABRT},
-    NamedSignal{"IOT", SIGIOT},       NamedSignal{"BUS", SIGBUS},     NamedSignal{"FPE", SIGFPE},
-    NamedSignal{"KILL", SIGKILL},     NamedSignal{"USR1", SIGUSR1},   NamedSignal{"SEGV", SIGSEGV},
-    NamedSignal{"USR2", SIGUSR2},     NamedSignal{"PIPE", SIGPIPE},   NamedSignal{"ALRM", SIGALRM},
-    NamedSignal{"TERM", SIGTERM},     NamedSignal{"STKFLT", SIGSTKFLT}, NamedSignal{"CHLD", SIGCHLD},
-    NamedSignal{"CLD", SIGCHLD},      NamedSignal{"CONT", SIGCONT},   NamedSignal{"STOP", SIGSTOP},
-    NamedSignal{"TSTP", SIGTSTP},     NamedSignal{"TTIN", SIGTTIN},   NamedSignal{"TTOU", SIGTTOU},
-    NamedSignal{"URG", SIGURG},       NamedSignal{"XCPU", SIGXCPU},   NamedSignal{"XFSZ", SIGXFSZ},
-    NamedSignal{"VTALRM", SIGVTALRM}, NamedSignal{"PROF", SIGPROF},   NamedSignal{"WINCH", SIGWINCH},
-    NamedSignal{"IO", SIGIO},         NamedSignal{"POLL", SIGPOLL},   NamedSignal{"PWR", SIGPWR},
-    NamedSignal{"SYS", SIGSYS}};
+constexpr std::array kSignals = {NamedSignal{"HUP", SIGHUP},       NamedSignal{"INT", SIGINT},
+                                 NamedSignal{"QUIT", SIGQUIT},     NamedSignal{"ILL", SIGILL},
+                                 NamedSignal{"TRAP", SIGTRAP},     NamedSignal{"ABRT", SIGABRT},
+                                 NamedSignal{"IOT", SIGIOT},       NamedSignal{"BUS", SIGBUS},
+                                 NamedSignal{"FPE", SIGFPE},       NamedSignal{"KILL", SIGKILL},
+                                 NamedSignal{"USR1", SIGUSR1},     NamedSignal{"SEGV", SIGSEGV},
+                                 NamedSignal{"USR2", SIGUSR2},     NamedSignal{"PIPE", SIGPIPE},
+                                 NamedSignal{"ALRM", SIGALRM},     NamedSignal{"TERM", SIGTERM},
+                                 NamedSignal{"STKFLT", SIGSTKFLT}, NamedSignal{"CHLD", SIGCHLD},
+                                 NamedSignal{"CLD", SIGCHLD},      NamedSignal{"CONT", SIGCONT},
+                                 NamedSignal{"STOP", SIGSTOP},     NamedSignal{"TSTP", SIGTSTP},
+                                 NamedSignal{"TTIN", SIGTTIN},     NamedSignal{"TTOU", SIGTTOU},
+                                 NamedSignal{"URG", SIGURG},       NamedSignal{"XCPU", SIGXCPU},
+                                 NamedSignal{"XFSZ", SIGXFSZ},     NamedSignal{"VTALRM", SIGVTALRM},
+                                 NamedSignal{"PROF", SIGPROF},     NamedSignal{"WINCH", SIGWINCH},
+                                 NamedSignal{"IO", SIGIO},         NamedSignal{"POLL", SIGPOLL},
+                                 NamedSignal{"PWR", SIGPWR},       NamedSignal{"SYS", SIGSYS}};
 
 // Docker numbers real-time signals as the C library does: the first two are the library's own.
 constexpr int kRtMin = 34;
@@ -67,7 +71,8 @@ Result<int> parseSignal(std::string_view text) {
     return *value > 0 ? Result<int>(*value) : invalid;
   }
   std::string upper(text);
-  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](unsigned char c) { return std::toupper(c); });
   const std::string_view name = std::string_view(upper).substr(upper.starts_with("SIG") ? 3 : 0);
   for (const NamedSignal& signal : kSignals) {
     if (signal.name == name) {

@@ -15,7 +15,8 @@ TEST(ParseSignal, KnowsNamesAndNumbers) {
 }
 
 TEST(ParseSignal, RefusesTheRest) {
-  for (const char* bad : {"", "FOO", "0", "-1", "RTMIN-1", "RTMAX+1", "RTMIN+", "RTMIN+99", "SIG"}) {
+  for (const char* bad :
+       {"", "FOO", "0", "-1", "RTMIN-1", "RTMAX+1", "RTMIN+", "RTMIN+99", "SIG"}) {
     EXPECT_EQ(parseSignal(bad).error().message(), std::string("invalid signal: ") + bad);
   }
 }

@@ -42,12 +42,12 @@ Result<bool> parseSwitch(const std::string& text) {
 
 bool isTmpfsOption(std::string_view option) {
   constexpr std::array<std::string_view, 34> kFlags = {
-      "defaults",   "ro",         "rw",          "suid",          "nosuid",     "dev",     "nodev",
-      "exec",       "noexec",     "sync",        "async",         "dirsync",    "remount", "mand",
-      "nomand",     "atime",      "noatime",     "diratime",      "nodiratime", "bind",    "rbind",
-      "unbindable", "runbindable", "private",    "rprivate",      "shared",     "rshared", "slave",
-      "rslave",     "relatime",   "norelatime",  "strictatime",   "nostrictatime", ""};
-  constexpr std::array<std::string_view, 7> kKeys = {"size",     "mode",      "uid", "gid",
+      "defaults",   "ro",          "rw",         "suid",        "nosuid",        "dev",     "nodev",
+      "exec",       "noexec",      "sync",       "async",       "dirsync",       "remount", "mand",
+      "nomand",     "atime",       "noatime",    "diratime",    "nodiratime",    "bind",    "rbind",
+      "unbindable", "runbindable", "private",    "rprivate",    "shared",        "rshared", "slave",
+      "rslave",     "relatime",    "norelatime", "strictatime", "nostrictatime", ""};
+  constexpr std::array<std::string_view, 7> kKeys = {"size",      "mode",      "uid", "gid",
                                                      "nr_inodes", "nr_blocks", "mpol"};
   const std::size_t equals = option.find('=');
   if (equals == std::string_view::npos) {
@@ -114,10 +114,16 @@ Result<void> validateStart(const HostConfig& host) {
 Result<void> checkProcMount(const std::string& source, const std::string& target,
                             const std::string& rootfs, bool source_is_proc) {
   // What runc 1.3 lets be replaced, for tools that show a container its own limits (lxcfs).
-  constexpr std::array<std::string_view, 10> kReplaceable = {
-      "/proc/cpuinfo",  "/proc/diskstats", "/proc/meminfo",  "/proc/stat",
-      "/proc/swaps",    "/proc/uptime",    "/proc/loadavg",  "/proc/slabinfo",
-      "/proc/sys/kernel/ns_last_pid",      "/proc/sys/crypto/fips_enabled"};
+  constexpr std::array<std::string_view, 10> kReplaceable = {"/proc/cpuinfo",
+                                                             "/proc/diskstats",
+                                                             "/proc/meminfo",
+                                                             "/proc/stat",
+                                                             "/proc/swaps",
+                                                             "/proc/uptime",
+                                                             "/proc/loadavg",
+                                                             "/proc/slabinfo",
+                                                             "/proc/sys/kernel/ns_last_pid",
+                                                             "/proc/sys/crypto/fips_enabled"};
   const bool whole = target == "/proc";
   if ((!whole && !target.starts_with("/proc/")) || (whole && source_is_proc) ||
       std::find(kReplaceable.begin(), kReplaceable.end(), target) != kReplaceable.end()) {

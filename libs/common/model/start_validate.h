@@ -24,8 +24,8 @@ Result<JsonFileOptions> parseJsonFileOptions(const std::map<std::string, std::st
 /// values. Errors: InvalidArgument in its words.
 Result<void> validateStart(const HostConfig& host);
 
-/// Whether `source` may be mounted at `target` if that is /proc or below it: a container must not be
-/// shown a made-up /proc. `rootfs` is for the message; `source_is_proc`: it is a procfs itself.
+/// Whether `source` may be mounted at `target` if that is /proc or below it: a container must not
+/// be shown a made-up /proc. `rootfs` is for the message; `source_is_proc`: it is a procfs itself.
 /// Errors: InvalidArgument in runc's words.
 Result<void> checkProcMount(const std::string& source, const std::string& target,
                             const std::string& rootfs, bool source_is_proc);

@@ -6,7 +6,7 @@ namespace flotilla::model {
 namespace {
 
 std::string startAnswer(const std::map<std::string, std::string>& log_options,
-                   const std::map<std::string, std::string>& tmpfs = {}) {
+                        const std::map<std::string, std::string>& tmpfs = {}) {
   HostConfig host;
   host.log_options = log_options;
   host.tmpfs = tmpfs;
@@ -20,11 +20,13 @@ TEST(ValidateStart, RefusesLogOptionsInDockersWords) {
   EXPECT_EQ(startAnswer({{"max-size", "wrong"}}), prefix + "invalid size: 'wrong'");
   EXPECT_EQ(startAnswer({{"max-size", "-1"}}), prefix + "invalid size: '-1'");
   EXPECT_EQ(startAnswer({{"max-size", "0"}}), prefix + "max-size must be a positive number");
-  EXPECT_EQ(startAnswer({{"max-file", "x"}}), prefix + "strconv.Atoi: parsing \"x\": invalid syntax");
+  EXPECT_EQ(startAnswer({{"max-file", "x"}}),
+            prefix + "strconv.Atoi: parsing \"x\": invalid syntax");
   EXPECT_EQ(startAnswer({{"max-file", "99999999999999999999"}}),
             prefix + "strconv.Atoi: parsing \"99999999999999999999\": value out of range");
   EXPECT_EQ(startAnswer({{"max-file", "0"}}), prefix + "max-file cannot be less than 1");
-  EXPECT_EQ(startAnswer({{"compress", "x"}}), prefix + "strconv.ParseBool: parsing \"x\": invalid syntax");
+  EXPECT_EQ(startAnswer({{"compress", "x"}}),
+            prefix + "strconv.ParseBool: parsing \"x\": invalid syntax");
   EXPECT_EQ(startAnswer({{"compress", "true"}}),
             prefix + "compress cannot be true when max-file is less than 2 or max-size is not set");
   EXPECT_EQ(startAnswer({{"max-size", "1m"}, {"max-file", "3"}, {"compress", "false"}}), "OK");

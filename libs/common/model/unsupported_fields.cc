@@ -15,9 +15,9 @@ struct UnsupportedField {
   std::string_view also_neutral{};  // a JSON text, besides the values that are always neutral
 };
 
-// What the contract has and we do not honour. A field that gets honoured leaves this table and joins
-// container_fields.h. Members that mean nothing on a Linux engine and that dockerd itself ignores
-// (CpuCount...) stay listed: asking for them is a mistake worth an answer.
+// What the contract has and we do not honour. A field that gets honoured leaves this table and
+// joins container_fields.h. Members that mean nothing on a Linux engine and that dockerd itself
+// ignores (CpuCount...) stay listed: asking for them is a mistake worth an answer.
 constexpr std::array kUnsupported = {
     UnsupportedField{"Config", "Healthcheck.Test", R"(["NONE"])"},
     UnsupportedField{"Config", "Healthcheck.Interval"},
@@ -103,10 +103,11 @@ Result<void> refuseUnsupported(const nlohmann::json& object, std::string_view sc
     if (value == nullptr || isNeutral(*value) || isAlsoNeutral(*value, field.also_neutral)) {
       continue;
     }
-    return Error(ErrorKind::InvalidArgument,
-                 std::string(scope) + "." + std::string(field.path) + ": value " +
-                     value->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, 200) +
-                     " is not supported by this engine");
+    return Error(
+        ErrorKind::InvalidArgument,
+        std::string(scope) + "." + std::string(field.path) + ": value " +
+            value->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, 200) +
+            " is not supported by this engine");
   }
   return {};
 }

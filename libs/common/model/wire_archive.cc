@@ -60,14 +60,16 @@ WireReader::Step::Step(WireReader& reader, std::string_view name)
   }
 }
 
-WireReader::Step::Step(WireReader& reader, std::size_t index) : Step(reader, std::to_string(index)) {
+WireReader::Step::Step(WireReader& reader, std::size_t index)
+    : Step(reader, std::to_string(index)) {
   reader_.in_list_ = true;
 }
 
 void WireReader::mismatch(std::string_view what, std::string_view go_type) {
-  fail(Error(ErrorKind::InvalidArgument, "invalid JSON: json: cannot unmarshal " + std::string(what) + " into " +
-                                             (in_list_ ? "" : "Go struct field ") + path_ + " of type " +
-                                             std::string(go_type)));
+  fail(Error(ErrorKind::InvalidArgument, "invalid JSON: json: cannot unmarshal " +
+                                             std::string(what) + " into " +
+                                             (in_list_ ? "" : "Go struct field ") + path_ +
+                                             " of type " + std::string(go_type)));
 }
 
 void WireReader::typeError(const nlohmann::json& value, std::string_view go_type) {
@@ -75,7 +77,8 @@ void WireReader::typeError(const nlohmann::json& value, std::string_view go_type
 }
 
 void WireReader::stringError(const nlohmann::json& value) {
-  fail(Error(ErrorKind::InvalidArgument, "invalid JSON: json: cannot unmarshal " + std::string(goKind(value)) +
+  fail(Error(ErrorKind::InvalidArgument, "invalid JSON: json: cannot unmarshal " +
+                                             std::string(goKind(value)) +
                                              " into Go value of type string"));
 }
 
@@ -102,7 +105,8 @@ bool WireReader::readInteger(const nlohmann::json& value, std::int64_t& number, 
     return false;
   }
   const bool huge = value.is_number_unsigned() &&
-                    value.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+                    value.get<std::uint64_t>() >
+                        static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (value.is_number_integer() && !huge) {
     number = value.get<std::int64_t>();
     if (number >= low && number <= high) {

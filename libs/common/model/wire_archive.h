@@ -12,9 +12,9 @@
 
 #include "common/error/error.h"
 
-/// Two archives over one table of members (container_fields.h): WireReader fills structs from a JSON
-/// document as Go's encoding/json would, WireWriter makes the document from structs. Internal to
-/// common/model: nothing outside includes JSON to learn what a request says.
+/// Two archives over one table of members (container_fields.h): WireReader fills structs from a
+/// JSON document as Go's encoding/json would, WireWriter makes the document from structs. Internal
+/// to common/model: nothing outside includes JSON to learn what a request says.
 namespace flotilla::model {
 
 /// A member that Docker accepts as a string or a list of strings (Cmd, Entrypoint, CapAdd...).
@@ -35,8 +35,9 @@ struct KeySet {
   std::vector<std::string>& keys;
 };
 
-/// Reads one document. Member names compare without case, null leaves a field alone, unknown members
-/// are passed over, and the first value of a wrong type is remembered in Go's words while reading goes on.
+/// Reads one document. Member names compare without case, null leaves a field alone, unknown
+/// members are passed over, and the first value of a wrong type is remembered in Go's words while
+/// reading goes on.
 class WireReader {
  public:
   /// `root` is what Go calls the outermost struct in its messages.
@@ -104,7 +105,7 @@ class WireReader {
   void read(const nlohmann::json& value, std::string& field, std::string_view go_type);
   void read(const nlohmann::json& value, bool& field, std::string_view go_type);
   template <class T>
-    requires std::is_integral_v<T>
+  requires std::is_integral_v<T>
   void read(const nlohmann::json& value, T& field, std::string_view go_type) {
     std::int64_t number = 0;
     if (readInteger(value, number, std::numeric_limits<T>::min(), std::numeric_limits<T>::max(),
@@ -137,9 +138,11 @@ class WireReader {
     }
   }
   template <class T>
-  void read(const nlohmann::json& value, std::map<std::string, T>& field, std::string_view go_type) {
+  void read(const nlohmann::json& value, std::map<std::string, T>& field,
+            std::string_view go_type) {
     if (!value.is_object()) {
-      typeError(value, go_type.empty() ? "map[string]string" : go_type.substr(0, go_type.find('|')));
+      typeError(value,
+                go_type.empty() ? "map[string]string" : go_type.substr(0, go_type.find('|')));
       return;
     }
     for (const auto& [key, inner] : value.items()) {
@@ -152,7 +155,7 @@ class WireReader {
     }
   }
   template <class T>
-    requires requires(WireReader& reader, T& item) { describe(reader, item); }
+  requires requires(WireReader& reader, T& item) { describe(reader, item); }
   void read(const nlohmann::json& value, T& field, std::string_view go_type) {
     inObject(value, go_type, [&] { describe(*this, field); });
   }
@@ -233,8 +236,8 @@ class WireWriter {
 
  private:
   template <class T>
-    requires(std::is_arithmetic_v<T> || std::is_same_v<T, std::string>)
-  static nlohmann::json value(const T& field) {
+  requires(std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) static nlohmann::json
+      value(const T& field) {
     return field;
   }
   template <class T>
@@ -258,7 +261,7 @@ class WireWriter {
     return object;
   }
   template <class T>
-    requires requires(WireWriter& writer, T& item) { describe(writer, item); }
+  requires requires(WireWriter& writer, T& item) { describe(writer, item); }
   static nlohmann::json value(const T& field) {
     WireWriter writer;
     // describe() takes its object by reference for the reader's sake; a writer only looks.

@@ -233,7 +233,8 @@ Result<Address> resolveBlocking(const Address& address) {
     return std::move(list).error().as(ErrorKind::Unavailable);
   }
   sockaddr_storage storage{};
-  std::memcpy(&storage, (*list)->ai_addr, std::min<std::size_t>((*list)->ai_addrlen, sizeof storage));
+  std::memcpy(&storage, (*list)->ai_addr,
+              std::min<std::size_t>((*list)->ai_addrlen, sizeof storage));
   Address literal{.kind = Address::Kind::Tcp};
   literal.host = ipName(storage, literal.port);
   return literal;

@@ -23,7 +23,8 @@ TEST(CarriedProgram, RunsByTheLoaderInItsFolder) {
   std::ofstream(loader) << "no program";
   EXPECT_EQ(commandOf(program), std::vector<std::string>{program});  // cannot be executed
   fs::permissions(loader, fs::perms::owner_all);
-  EXPECT_EQ(commandOf(program), (std::vector<std::string>{loader, "--library-path", folder / "lib", program}));
+  EXPECT_EQ(commandOf(program),
+            (std::vector<std::string>{loader, "--library-path", folder / "lib", program}));
   fs::remove_all(folder);
 }
 

@@ -7,8 +7,8 @@
 
 namespace flotilla::process {
 
-/// The daemon's pid file. Whoever lives holds a lock on it, so a file left by a crash never blocks a
-/// start, whatever process has that pid today. Removed by the destructor.
+/// The daemon's pid file. Whoever lives holds a lock on it, so a file left by a crash never blocks
+/// a start, whatever process has that pid today. Removed by the destructor.
 class PidFile {
  public:
   /// Errors: AlreadyExists naming the pid of the daemon that lives; Internal.

@@ -24,7 +24,8 @@ Result<User> lookUp(const std::string& name) {
   std::vector<char> buffer(16384);
   passwd entry{};
   passwd* found = nullptr;
-  if (const int failed = ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found); failed != 0) {
+  if (const int failed = ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+      failed != 0) {
     return sysError("look up user " + name, failed);
   }
   if (found == nullptr) {
@@ -38,7 +39,8 @@ Result<User> lookUp(const std::string& name) {
 Result<gid_t> findGroup(const std::string& group) {
   gid_t number = 0;
   const char* end = group.data() + group.size();
-  if (const auto [at, bad] = std::from_chars(group.data(), end, number); bad == std::errc{} && at == end) {
+  if (const auto [at, bad] = std::from_chars(group.data(), end, number);
+      bad == std::errc{} && at == end) {
     return number;
   }
   std::vector<char> buffer(16384);

@@ -15,14 +15,16 @@ bool isLoopback(const std::string& host) {
 
 Result<net::TlsContextPtr> tlsOf(const ServiceListen& listen) {
   if (listen.tls_cert.empty() && listen.tls_key.empty()) {
-    return listen.tls_ca_cert.empty() ? Result<net::TlsContextPtr>(nullptr)
-                                      : Error{ErrorKind::InvalidArgument, "tls needs --tlscert and --tlskey"};
+    return listen.tls_ca_cert.empty()
+               ? Result<net::TlsContextPtr>(nullptr)
+               : Error{ErrorKind::InvalidArgument, "tls needs --tlscert and --tlskey"};
   }
   return net::TlsContext::create({.cert_file = listen.tls_cert,
                                   .key_file = listen.tls_key,
                                   .ca_file = listen.tls_ca_cert,
-                                  .peer_check = listen.tls_ca_cert.empty() ? net::TlsContext::PeerCheck::None
-                                                                           : net::TlsContext::PeerCheck::Required});
+                                  .peer_check = listen.tls_ca_cert.empty()
+                                                    ? net::TlsContext::PeerCheck::None
+                                                    : net::TlsContext::PeerCheck::Required});
 }
 
 }  // namespace
@@ -44,8 +46,10 @@ Result<std::vector<ServiceSocket>> bindServiceSockets(const ServiceListen& liste
     }
     const bool tcp = address.kind == net::Address::Kind::Tcp;
     if (tcp && !tls && !listen.insecure_tcp && !isLoopback(address.host)) {
-      return Error{ErrorKind::InvalidArgument, "tcp without TLS is only for loopback addresses: give --tlscert and "
-                                               "--tlskey, or --insecure-tcp for " + host};
+      return Error{ErrorKind::InvalidArgument,
+                   "tcp without TLS is only for loopback addresses: give --tlscert and "
+                   "--tlskey, or --insecure-tcp for " +
+                       host};
     }
     FLO_TRY_ASSIGN(UniqueFd socket, net::listenOn(address));
     sockets.push_back({std::move(socket), tcp ? tls : nullptr});

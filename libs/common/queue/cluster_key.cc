@@ -23,7 +23,9 @@ struct ContextDeleter {
   void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
 };
 
-const unsigned char* bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+const unsigned char* bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
 
 }  // namespace
 
@@ -33,7 +35,8 @@ Result<ClusterKey> ClusterKey::load(const std::string& path) {
     return sysError("cluster key " + path, errno).as(ErrorKind::InvalidArgument);
   }
   if ((status.st_mode & 0007U) != 0) {
-    return Error{ErrorKind::InvalidArgument, "cluster key " + path + ": others may read it; make it 0600 or 0640"};
+    return Error{ErrorKind::InvalidArgument,
+                 "cluster key " + path + ": others may read it; make it 0600 or 0640"};
   }
   auto secret = readFile(path, 4096);
   if (!secret) {
@@ -50,7 +53,8 @@ ClusterKey ClusterKey::fromBytes(std::string_view secret) {
   std::shared_ptr<EVP_MAC_CTX> context(EVP_MAC_CTX_new(mac.get()), ContextDeleter());
   std::array<char, 7> digest = {"SHA256"};
   const std::array<OSSL_PARAM, 2> parameters = {
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0), OSSL_PARAM_construct_end()};
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
+      OSSL_PARAM_construct_end()};
   EVP_MAC_init(context.get(), bytes(secret), secret.size(), parameters.data());
   return ClusterKey(std::move(context));
 }
@@ -67,8 +71,10 @@ std::string ClusterKey::sign(std::string_view purpose, std::string_view message)
   return mac;
 }
 
-bool ClusterKey::verify(std::string_view purpose, std::string_view message, std::string_view mac) const {
-  return mac.size() == kMacSize && CRYPTO_memcmp(sign(purpose, message).data(), mac.data(), kMacSize) == 0;
+bool ClusterKey::verify(std::string_view purpose, std::string_view message,
+                        std::string_view mac) const {
+  return mac.size() == kMacSize &&
+         CRYPTO_memcmp(sign(purpose, message).data(), mac.data(), kMacSize) == 0;
 }
 
 }  // namespace flotilla

@@ -22,10 +22,12 @@ class ClusterKey {
   static Result<ClusterKey> load(const std::string& path);
   static ClusterKey fromBytes(std::string_view secret);
 
-  /// kMacSize bytes over `purpose` and `message`; a message of one purpose never passes for another.
+  /// kMacSize bytes over `purpose` and `message`; a message of one purpose never passes for
+  /// another.
   [[nodiscard]] std::string sign(std::string_view purpose, std::string_view message) const;
   /// In constant time.
-  [[nodiscard]] bool verify(std::string_view purpose, std::string_view message, std::string_view mac) const;
+  [[nodiscard]] bool verify(std::string_view purpose, std::string_view message,
+                            std::string_view mac) const;
 
  private:
   explicit ClusterKey(std::shared_ptr<evp_mac_ctx_st> keyed) : keyed_(std::move(keyed)) {}

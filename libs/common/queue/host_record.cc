@@ -31,8 +31,9 @@ Result<HostRecord> decodeHostRecord(std::string_view text) {
   return record;
 }
 
-HostAnnouncement::HostAnnouncement(Reactor& reactor, RedisConnectionPtr redis, const std::string& cluster,
-                                   const std::string& address, HostRecord record)
+HostAnnouncement::HostAnnouncement(Reactor& reactor, RedisConnectionPtr redis,
+                                   const std::string& cluster, const std::string& address,
+                                   HostRecord record)
     : reactor_(reactor),
       redis_(std::move(redis)),
       key_(RedisKeys(cluster).host(address)),

@@ -93,7 +93,9 @@ class Reader {
   bool good_ = true;
 };
 
-Error notAMessage(const char* what) { return {ErrorKind::InvalidArgument, std::string("not a ") + what}; }
+Error notAMessage(const char* what) {
+  return {ErrorKind::InvalidArgument, std::string("not a ") + what};
+}
 
 std::string sealed(const ClusterKey& key, std::string text) {
   return key.sign(kReplyPurpose, text) + text;
@@ -165,17 +167,22 @@ Result<JobEnvelope> decodeJob(std::string_view text) {
   return envelope;
 }
 
-std::string encodeReply(const ClusterKey& key, const std::string& job_id, const Established& established) {
+std::string encodeReply(const ClusterKey& key, const std::string& job_id,
+                        const Established& established) {
   Writer writer;
   writer.put(kReplyVersion).put(std::string_view(job_id)).put(std::string_view("established"));
   const StreamEndpoint endpoint = established.stream.value_or(StreamEndpoint{});
-  writer.put(std::string_view(endpoint.address)).put(std::string_view(endpoint.ticket)).put(established.env);
+  writer.put(std::string_view(endpoint.address))
+      .put(std::string_view(endpoint.ticket))
+      .put(established.env);
   return sealed(key, writer.take());
 }
 
 std::string encodeReply(const ClusterKey& key, const std::string& job_id, const JobResult& result) {
   Writer writer;
-  writer.put(kReplyVersion).put(std::string_view(job_id)).put(std::string_view(result ? "output" : "error"));
+  writer.put(kReplyVersion)
+      .put(std::string_view(job_id))
+      .put(std::string_view(result ? "output" : "error"));
   if (result) {
     writer.put(std::string_view(result->body)).put(result->env);
   } else {

@@ -17,11 +17,11 @@ namespace flotilla {
 
 /// A job with what a worker must know to accept it.
 struct JobEnvelope {
-  std::string engine_id;        // for whom
-  std::string gateway_id;       // where the answer goes
-  std::int64_t issued_ms = 0;   // Redis' clock when it was sent
-  std::int64_t lifetime_ms = 0; // not started later than issued + lifetime
-  Job job;                      // its own `lifetime` is not carried
+  std::string engine_id;         // for whom
+  std::string gateway_id;        // where the answer goes
+  std::int64_t issued_ms = 0;    // Redis' clock when it was sent
+  std::int64_t lifetime_ms = 0;  // not started later than issued + lifetime
+  Job job;                       // its own `lifetime` is not carried
 };
 
 std::string encodeJob(const JobEnvelope& envelope);
@@ -35,7 +35,8 @@ struct JobReply {
 };
 
 /// With the mac in front.
-std::string encodeReply(const ClusterKey& key, const std::string& job_id, const Established& established);
+std::string encodeReply(const ClusterKey& key, const std::string& job_id,
+                        const Established& established);
 std::string encodeReply(const ClusterKey& key, const std::string& job_id, const JobResult& result);
 /// Errors: PermissionDenied (bad mac), InvalidArgument.
 Result<JobReply> decodeReply(const ClusterKey& key, std::string_view message);

@@ -8,8 +8,12 @@ namespace {
 ClusterKey key() { return ClusterKey::fromBytes("the key of these tests, 32 bytes."); }
 
 JobEnvelope envelope() {
-  JobEnvelope made{.engine_id = "e1", .gateway_id = "g1", .issued_ms = 1700000000123, .lifetime_ms = 30000};
-  made.job = {.id = "j1", .name = "container_create", .args = {"a", "", "1:x,"}, .body = std::string("{\0}", 3)};
+  JobEnvelope made{
+      .engine_id = "e1", .gateway_id = "g1", .issued_ms = 1700000000123, .lifetime_ms = 30000};
+  made.job = {.id = "j1",
+              .name = "container_create",
+              .args = {"a", "", "1:x,"},
+              .body = std::string("{\0}", 3)};
   made.job.api_version = {1, 44};
   made.job.request_id = "r1";
   made.job.env.set("name", "x,3:y");
@@ -70,7 +74,8 @@ TEST(JobMessage, EstablishedWithAndWithoutAStream) {
 }
 
 TEST(JobMessage, AlteredAndForeignRepliesAreRefused) {
-  const std::string message = encodeReply(key(), "j1", JobResult(JobOutput{.body = "x", .env = {}}));
+  const std::string message =
+      encodeReply(key(), "j1", JobResult(JobOutput{.body = "x", .env = {}}));
   for (std::size_t i = 0; i < message.size(); ++i) {
     std::string altered = message;
     altered[i] = static_cast<char>(altered[i] ^ 1);

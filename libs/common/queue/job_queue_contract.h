@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <future>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -83,7 +83,8 @@ class JobQueueContract : public testing::TestWithParam<QueueFactory> {
 
   void serve(std::function<void(JobContextPtr)> deliver, std::size_t max_in_flight = 1024) {
     subscription_ =
-        queue_->serve({.engine_id = "e1", .max_in_flight = max_in_flight}, std::move(deliver)).value();
+        queue_->serve({.engine_id = "e1", .max_in_flight = max_in_flight}, std::move(deliver))
+            .value();
   }
 
   /// Keeps every delivered job without completing it.
@@ -142,7 +143,9 @@ TEST_P(JobQueueContract, CarriesAJobAndItsResult) {
 }
 
 TEST_P(JobQueueContract, CarriesAnErrorWithItsKind) {
-  serve([](const JobContextPtr& context) { context->complete(Error{ErrorKind::NotFound, "No such container: x"}); });
+  serve([](const JobContextPtr& context) {
+    context->complete(Error{ErrorKind::NotFound, "No such container: x"});
+  });
   const auto result = submit("1")->wait();
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind(), ErrorKind::NotFound);

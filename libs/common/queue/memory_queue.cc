@@ -116,7 +116,8 @@ class MemoryQueue::Core final : public Completion, public std::enable_shared_fro
       }
     }
     if (waiting) {
-      waiting->complete(Error{ErrorKind::Unavailable, "the client went away before the job started"});
+      waiting->complete(
+          Error{ErrorKind::Unavailable, "the client went away before the job started"});
     }
     if (running) {
       running->cancel();
@@ -191,7 +192,8 @@ class MemoryQueue::Core final : public Completion, public std::enable_shared_fro
       return nobodyServes(context->engineId());
     }
     if (engine.waiting.size() >= options_.max_waiting) {
-      return Error{ErrorKind::Unavailable, "the job queue of engine " + context->engineId() + " is full"};
+      return Error{ErrorKind::Unavailable,
+                   "the job queue of engine " + context->engineId() + " is full"};
     }
     if (running_.contains(context->job().id)) {
       return Error{ErrorKind::AlreadyExists, "job " + context->job().id + " is running already"};
@@ -239,7 +241,8 @@ class MemoryQueue::Core final : public Completion, public std::enable_shared_fro
 
   void expireLater(const MemoryContextPtr& context, std::chrono::milliseconds lifetime) {
     // Timers belong to the reactor's thread. A job that was delivered by then is left alone.
-    timers_.post([core = weak_from_this(), job_id = context->job().id, lifetime, timers = &timers_] {
+    timers_.post([core = weak_from_this(), job_id = context->job().id, lifetime,
+                  timers = &timers_] {
       timers->runAfter(lifetime, [core, job_id] {
         const auto alive = core.lock();
         if (!alive) {

@@ -1,15 +1,15 @@
 #pragma once
 
+#include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <charconv>
 
 #include "common/redis/redis_reply.h"
 
 namespace flotilla {
 
-/// Redis' clock as seen from here: lifetimes are counted against it, because the clocks of two hosts
-/// differ. Not thread-safe.
+/// Redis' clock as seen from here: lifetimes are counted against it, because the clocks of two
+/// hosts differ. Not thread-safe.
 class RedisClock {
  public:
   /// The answer to TIME.
@@ -33,7 +33,8 @@ class RedisClock {
     return value;
   }
   static std::int64_t localMs() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
         .count();
   }
 

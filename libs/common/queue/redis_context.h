@@ -15,16 +15,21 @@ namespace flotilla {
 class RedisContextOwner {
  public:
   virtual ~RedisContextOwner() = default;
-  virtual void established(const std::string& gateway, const std::string& job_id, const Established& message) = 0;
-  virtual void completed(const std::string& gateway, const std::string& job_id, const std::string& entry,
-                         const JobResult& result) = 0;
+  virtual void established(const std::string& gateway, const std::string& job_id,
+                           const Established& message) = 0;
+  virtual void completed(const std::string& gateway, const std::string& job_id,
+                         const std::string& entry, const JobResult& result) = 0;
 };
 
 /// A job taken from a stream. Thread-safe.
 class RedisContext final : public JobContext {
  public:
-  RedisContext(std::weak_ptr<RedisContextOwner> owner, std::string gateway, std::string entry, Job job)
-      : owner_(std::move(owner)), gateway_(std::move(gateway)), entry_(std::move(entry)), job_(std::move(job)) {}
+  RedisContext(std::weak_ptr<RedisContextOwner> owner, std::string gateway, std::string entry,
+               Job job)
+      : owner_(std::move(owner)),
+        gateway_(std::move(gateway)),
+        entry_(std::move(entry)),
+        job_(std::move(job)) {}
 
   ~RedisContext() override {
     complete(Error{ErrorKind::Internal, "job " + job_.name + " was dropped without a result"});

@@ -25,7 +25,8 @@ namespace flotilla {
 ///   name:<name>      string, a minute: the id of the container that is being made under this name,
 ///                    or renamed to it. Taken (SET NX) and given back by the gateway that does it.
 ///
-///   members          sorted set, a day: hosts that announced themselves here (discovery/redis_discovery.h),
+///   members          sorted set, a day: hosts that announced themselves here
+///   (discovery/redis_discovery.h),
 ///                    scored with the end of their announcement.
 ///
 /// Channel cancel:<engine> (PUBLISH): ids of jobs to cancel, for the workers of one engine.
@@ -33,14 +34,28 @@ class RedisKeys {
  public:
   explicit RedisKeys(const std::string& cluster) : prefix_("flotilla:{" + cluster + "}:") {}
 
-  [[nodiscard]] std::string jobs(const std::string& engine) const { return prefix_ + "jobs:" + engine; }
-  [[nodiscard]] std::string reply(const std::string& gateway) const { return prefix_ + "reply:" + gateway; }
-  [[nodiscard]] std::string gateway(const std::string& gateway) const { return prefix_ + "gw:" + gateway; }
-  [[nodiscard]] std::string cancelled(const std::string& job) const { return prefix_ + "cancel:" + job; }
-  [[nodiscard]] std::string owner(const std::string& engine) const { return prefix_ + "owner:" + engine; }
-  [[nodiscard]] std::string host(const std::string& address) const { return prefix_ + "hosts:" + address; }
+  [[nodiscard]] std::string jobs(const std::string& engine) const {
+    return prefix_ + "jobs:" + engine;
+  }
+  [[nodiscard]] std::string reply(const std::string& gateway) const {
+    return prefix_ + "reply:" + gateway;
+  }
+  [[nodiscard]] std::string gateway(const std::string& gateway) const {
+    return prefix_ + "gw:" + gateway;
+  }
+  [[nodiscard]] std::string cancelled(const std::string& job) const {
+    return prefix_ + "cancel:" + job;
+  }
+  [[nodiscard]] std::string owner(const std::string& engine) const {
+    return prefix_ + "owner:" + engine;
+  }
+  [[nodiscard]] std::string host(const std::string& address) const {
+    return prefix_ + "hosts:" + address;
+  }
   [[nodiscard]] std::string name(const std::string& name) const { return prefix_ + "name:" + name; }
-  [[nodiscard]] std::string cancelChannel(const std::string& engine) const { return prefix_ + "cancel:" + engine; }
+  [[nodiscard]] std::string cancelChannel(const std::string& engine) const {
+    return prefix_ + "cancel:" + engine;
+  }
 
   static constexpr const char* kGroup = "workers";
   // Milliseconds, as Redis' commands take them.

@@ -119,14 +119,16 @@ void RedisOutbox::answered(const std::shared_ptr<Batch>& batch, const Result<Red
     MutexLock lock(mutex_);
     // Batches come back in the order they left in, and before what was added since.
     waiting_.insert(std::next(waiting_.begin(), static_cast<std::ptrdiff_t>(returned_)),
-                    std::make_move_iterator(batch->items.begin()), std::make_move_iterator(batch->items.end()));
+                    std::make_move_iterator(batch->items.begin()),
+                    std::make_move_iterator(batch->items.end()));
     returned_ += batch->items.size();
   }
   if (!connection_->ready() || retry_ != 0) {
     return;
   }
   // The server itself refused (OOM, NOPERM, READONLY): nothing was executed.
-  log::error("results cannot be sent", {{"error", batch->refusal.empty() ? reply.error().message() : batch->refusal}});
+  log::error("results cannot be sent",
+             {{"error", batch->refusal.empty() ? reply.error().message() : batch->refusal}});
   retry_ = reactor_.runAfter(kRetry, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) {
       self->retry_ = 0;

@@ -14,15 +14,15 @@
 namespace flotilla {
 
 /// What a worker tells gateways: messages wait here until Redis has them. All that waits in one
-/// round of the reactor leaves in one MULTI: replies first, then the entries of finished jobs go, so
-/// that no entry ever goes without its reply. A batch whose fate is not known is sent again;
+/// round of the reactor leaves in one MULTI: replies first, then the entries of finished jobs go,
+/// so that no entry ever goes without its reply. A batch whose fate is not known is sent again;
 /// gateways ignore what they know.
 class RedisOutbox : public std::enable_shared_from_this<RedisOutbox> {
  public:
   struct Item {
     std::string gateway;  // "" = no message, the entry just goes
     std::string message;
-    std::string entry;    // "" = the job goes on
+    std::string entry;  // "" = the job goes on
   };
 
   RedisOutbox(Reactor& reactor, RedisKeys keys, std::string engine_id)

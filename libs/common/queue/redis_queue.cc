@@ -32,7 +32,7 @@ struct RedisQueue::State {
   Reactor& reactor;
   const RedisQueueOptions options;
   std::shared_ptr<RedisSubmitter> submitter;
-  mutable std::mutex mutex;             // guards what follows
+  mutable std::mutex mutex;  // guards what follows
   std::shared_ptr<RedisWorker> worker;
 };
 
@@ -54,7 +54,8 @@ void RedisQueue::submit(const std::string& engine_id, Job job, Callbacks callbac
   if (state_->reactor.inLoop()) {
     return state_->submitter->submit(engine_id, std::move(job), std::move(callbacks));
   }
-  state_->reactor.post([state = state_, engine_id, job = std::move(job), callbacks = std::move(callbacks)]() mutable {
+  state_->reactor.post([state = state_, engine_id, job = std::move(job),
+                        callbacks = std::move(callbacks)]() mutable {
     state->submitter->submit(engine_id, std::move(job), std::move(callbacks));
   });
 }
@@ -66,17 +67,18 @@ void RedisQueue::cancel(const std::string& job_id) {
   state_->reactor.post([state = state_, job_id] { state->submitter->cancel(job_id); });
 }
 
-Result<std::unique_ptr<JobQueue::Subscription>> RedisQueue::serve(ServeOptions options,
-                                                                  std::function<void(JobContextPtr)> deliver) {
+Result<std::unique_ptr<JobQueue::Subscription>> RedisQueue::serve(
+    ServeOptions options, std::function<void(JobContextPtr)> deliver) {
   const std::lock_guard lock(state_->mutex);
   if (state_->worker) {
     return Error{ErrorKind::AlreadyExists, "engine " + options.engine_id + " is served already"};
   }
   const RedisQueueOptions& mine = state_->options;
-  FLO_TRY_ASSIGN(auto presence, WorkerPresence::create(mine.workers_folder,
-                                                       mine.worker_id.empty() ? randomHex(8) : mine.worker_id));
-  state_->worker = std::make_shared<RedisWorker>(state_->reactor, mine, std::move(options), std::move(deliver),
-                                                 std::move(presence));
+  FLO_TRY_ASSIGN(auto presence,
+                 WorkerPresence::create(mine.workers_folder,
+                                        mine.worker_id.empty() ? randomHex(8) : mine.worker_id));
+  state_->worker = std::make_shared<RedisWorker>(state_->reactor, mine, std::move(options),
+                                                 std::move(deliver), std::move(presence));
   state_->reactor.post([state = state_, worker = state_->worker] { worker->start(); });
   return std::unique_ptr<Subscription>(std::make_unique<RedisSubscription>(state_->worker));
 }

@@ -22,14 +22,14 @@ struct RedisQueueOptions {
   Metrics* metrics = nullptr;  // outlives the queue
 
   // Submitting.
-  std::string gateway_id = {};  // "" = a random one; one process, one id
+  std::string gateway_id = {};     // "" = a random one; one process, one id
   std::size_t max_waiting = 8192;  // jobs of an engine that no worker has; beyond it submit refuses
   std::chrono::milliseconds default_lifetime = std::chrono::seconds(30);  // of jobs that bring none
   /// How long a job may wait for Redis, or for an engine that nobody serves.
   std::chrono::milliseconds patience = std::chrono::seconds(3);
 
   // Serving.
-  std::string worker_id = {};      // "" = a random one
+  std::string worker_id = {};       // "" = a random one
   std::string workers_folder = {};  // <run>/workers: the locks of the host's workers
   /// What makes this host's engine this one and not a clone's: machine, boot, state folder.
   std::string host_identity = {};

@@ -119,8 +119,9 @@ class RedisQueueFailure : public ::testing::Test {
   std::future<JobResult> submit(const std::string& id, milliseconds lifetime = seconds(30)) {
     auto promise = std::make_shared<std::promise<JobResult>>();
     gateway_->submit("e1", Job{.id = id, .name = "job", .body = id, .lifetime = lifetime},
-                     {.on_established = nullptr,
-                      .on_result = [promise](JobResult result) { promise->set_value(std::move(result)); }});
+                     {.on_established = nullptr, .on_result = [promise](JobResult result) {
+                        promise->set_value(std::move(result));
+                      }});
     return promise->get_future();
   }
 
@@ -144,7 +145,8 @@ class RedisQueueFailure : public ::testing::Test {
   RedisReply redis(const RedisConnection::Arguments& arguments) {
     if (!inspector_) {
       onLoop([this] {
-        inspector_ = RedisConnection::create(*reactor_, {.target = RedisTarget::create(server_->url()).value()}, {});
+        inspector_ = RedisConnection::create(
+            *reactor_, {.target = RedisTarget::create(server_->url()).value()}, {});
         inspector_->start();
       });
     }
@@ -152,7 +154,9 @@ class RedisQueueFailure : public ::testing::Test {
     EXPECT_TRUE(eventually([&] {
       std::promise<Result<RedisReply>> promise;
       onLoop([&] {
-        inspector_->send(arguments, [&promise](Result<RedisReply> reply) { promise.set_value(std::move(reply)); });
+        inspector_->send(arguments, [&promise](Result<RedisReply> reply) {
+          promise.set_value(std::move(reply));
+        });
       });
       auto reply = promise.get_future().get();
       if (reply) {
@@ -169,7 +173,9 @@ class RedisQueueFailure : public ::testing::Test {
     return at == std::string::npos ? -1 : std::stod(text.substr(at + 1 + line.size()));
   }
   static std::int64_t nowMs() {
-    return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
   }
   void forge(const std::string& text, const std::string& mac) {
     redis({"XADD", keys_.jobs("e1"), "*", "job", text, "mac", mac});
@@ -278,8 +284,10 @@ TEST_F(RedisQueueFailure, AnAbsentRedisIsNamedInTime) {
   const auto refused = get(result);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind(), ErrorKind::Unavailable);
-  EXPECT_NE(refused.error().message().find("job queue"), std::string::npos) << refused.error().message();
-  EXPECT_NE(refused.error().message().find(server_->socket()), std::string::npos) << refused.error().message();
+  EXPECT_NE(refused.error().message().find("job queue"), std::string::npos)
+      << refused.error().message();
+  EXPECT_NE(refused.error().message().find(server_->socket()), std::string::npos)
+      << refused.error().message();
   EXPECT_GT(refused.error().retryAfter(), seconds(0));
 }
 
@@ -304,7 +312,10 @@ TEST_F(RedisQueueFailure, ForgedJobsAreRefusedAndGo) {
   Worker& worker = serve();
   auto real = submit("real");
   ASSERT_TRUE(eventually([&] { return worker.count() == 1; }));
-  JobEnvelope envelope{.engine_id = "e1", .gateway_id = "g", .lifetime_ms = 60'000, .job = {.id = "f", .name = "job"}};
+  JobEnvelope envelope{.engine_id = "e1",
+                       .gateway_id = "g",
+                       .lifetime_ms = 60'000,
+                       .job = {.id = "f", .name = "job"}};
   envelope.issued_ms = nowMs();
   const auto key = ClusterKey::fromBytes(secret_);
   const std::string text = encodeJob(envelope);
@@ -333,7 +344,8 @@ TEST_F(RedisQueueFailure, AJobThatIsRefusedIsAnsweredAtItsEnd) {
   const auto answer = get(result);
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind(), ErrorKind::Unavailable);
-  EXPECT_NE(answer.error().message().find("refused"), std::string::npos) << answer.error().message();
+  EXPECT_NE(answer.error().message().find("refused"), std::string::npos)
+      << answer.error().message();
   EXPECT_EQ(worker.count(), 0U);
 }
 
@@ -346,7 +358,8 @@ TEST_F(RedisQueueFailure, ForgedRepliesAreRefused) {
     reply_key = keys_.reply(key.text.substr(key.text.rfind(':') + 1));
   }
   const auto other = ClusterKey::fromBytes("another cluster's key, 32 bytes!!");
-  redis({"RPUSH", reply_key, encodeReply(other, "1", JobResult(JobOutput{.body = "forged", .env = {}}))});
+  redis({"RPUSH", reply_key,
+         encodeReply(other, "1", JobResult(JobOutput{.body = "forged", .env = {}}))});
   worker.at(0)->complete(JobOutput{.body = "true", .env = {}});
   EXPECT_EQ(get(result)->body, "true");
   EXPECT_EQ(metric("flotilla_queue_bad_replies_total"), 1);
@@ -361,7 +374,9 @@ TEST_F(RedisQueueFailure, ACloneOfTheHostServesNothing) {
   clone_options.workers_folder += "-clone";
   std::promise<Error> refused;
   std::once_flag once;
-  clone_options.on_refused = [&](const Error& why) { std::call_once(once, [&] { refused.set_value(why); }); };
+  clone_options.on_refused = [&](const Error& why) {
+    std::call_once(once, [&] { refused.set_value(why); });
+  };
   Worker& clone = serve(clone_options);
   auto told = refused.get_future();
   ASSERT_EQ(told.wait_for(seconds(10)), std::future_status::ready);
@@ -377,13 +392,18 @@ TEST_F(RedisQueueFailure, ACloneOfTheHostServesNothing) {
 }
 
 TEST_F(RedisQueueFailure, WaitingJobsOfAGatewayThatIsGoneAreDropped) {
-  JobEnvelope envelope{.engine_id = "e1", .gateway_id = "gone", .lifetime_ms = 600'000, .job = {.id = "1", .name = "job"}};
+  JobEnvelope envelope{.engine_id = "e1",
+                       .gateway_id = "gone",
+                       .lifetime_ms = 600'000,
+                       .job = {.id = "1", .name = "job"}};
   // Far older than what is taken for fresh: a busy machine reads Redis' clock late.
   envelope.issued_ms = nowMs() - 60'000;
   const std::string text = encodeJob(envelope);
   forge(text, ClusterKey::fromBytes(secret_).sign(kJobPurpose, text));
   Worker& worker = serve();
-  EXPECT_TRUE(eventually([this] { return metric("flotilla_queue_refused_jobs_total{reason=\"gateway gone\"}") == 1; }));
+  EXPECT_TRUE(eventually([this] {
+    return metric("flotilla_queue_refused_jobs_total{reason=\"gateway gone\"}") == 1;
+  }));
   EXPECT_TRUE(eventually([this] { return streamLength() == 0; }));
   EXPECT_EQ(worker.count(), 0U);
 }
@@ -392,7 +412,8 @@ TEST_F(RedisQueueFailure, ACancelIsHeardAfterTheConnectionBroke) {
   Worker& worker = serve();
   auto result = submit("1");
   ASSERT_TRUE(eventually([&] { return worker.count() == 1; }));
-  redis({"SET", keys_.cancelled("1"), "1"});  // as if the message had been sent while nobody listened
+  redis(
+      {"SET", keys_.cancelled("1"), "1"});  // as if the message had been sent while nobody listened
   redis({"CLIENT", "KILL", "TYPE", "pubsub"});
   EXPECT_TRUE(eventually([&] { return worker.at(0)->cancelled(); }));
 }

@@ -20,7 +20,9 @@ constexpr milliseconds kBlock{4'000};
 constexpr std::chrono::seconds kBlockLimit{9};
 constexpr const char* kBatch = "256";
 
-Error clientGone() { return {ErrorKind::Unavailable, "the client went away before the job started"}; }
+Error clientGone() {
+  return {ErrorKind::Unavailable, "the client went away before the job started"};
+}
 
 }  // namespace
 
@@ -30,8 +32,10 @@ RedisSubmitter::RedisSubmitter(Reactor& reactor, const RedisQueueOptions& option
       keys_(options.cluster),
       gateway_id_(options.gateway_id.empty() ? randomHex(8) : options.gateway_id) {
   if (options.metrics != nullptr) {
-    bad_replies_ = &options.metrics->counter("flotilla_queue_bad_replies_total", "Replies refused: not signed");
-    resent_ = &options.metrics->counter("flotilla_queue_resent_jobs_total", "Jobs sent again after a reconnect");
+    bad_replies_ = &options.metrics->counter("flotilla_queue_bad_replies_total",
+                                             "Replies refused: not signed");
+    resent_ = &options.metrics->counter("flotilla_queue_resent_jobs_total",
+                                        "Jobs sent again after a reconnect");
   }
 }
 
@@ -52,19 +56,19 @@ void RedisSubmitter::start() {
            self->lost();
          }
        }});
-  replies_ = RedisConnection::create(reactor_,
-                                     {.target = options_.target, .name = "flotilla-replies-" + gateway_id_},
-                                     {.on_ready = [weak] {
-                                        const auto self = weak.lock();
-                                        if (!self) {
-                                          return;
-                                        }
-                                        self->readReplies();
-                                        // A reply that was popped into a connection that broke is lost.
-                                        for (auto& [id, job] : self->jobs_) {
-                                          self->checkEntry(id);
-                                        }
-                                      }});
+  replies_ = RedisConnection::create(
+      reactor_, {.target = options_.target, .name = "flotilla-replies-" + gateway_id_},
+      {.on_ready = [weak] {
+        const auto self = weak.lock();
+        if (!self) {
+          return;
+        }
+        self->readReplies();
+        // A reply that was popped into a connection that broke is lost.
+        for (auto& [id, job] : self->jobs_) {
+          self->checkEntry(id);
+        }
+      }});
   commands_->start();
   replies_->start();
 }
@@ -123,7 +127,8 @@ void RedisSubmitter::lost() {
 /// Shows that this gateway lives: workers drop what waits for one that does not.
 void RedisSubmitter::heartbeat() {
   const auto weak = weak_from_this();
-  commands_->send({"SET", keys_.gateway(gateway_id_), "1", "PX", RedisKeys::kGatewayLifetime}, nullptr);
+  commands_->send({"SET", keys_.gateway(gateway_id_), "1", "PX", RedisKeys::kGatewayLifetime},
+                  nullptr);
   commands_->send({"TIME"}, [weak](const Result<RedisReply>& reply) {
     if (const auto self = weak.lock(); self && reply) {
       self->clock_.heard(*reply);
@@ -151,7 +156,8 @@ void RedisSubmitter::submit(const std::string& engine_id, Job job, JobQueue::Cal
   }
   const std::string id = job.id;
   if (find(id) != nullptr) {
-    return callbacks.on_result(Error{ErrorKind::AlreadyExists, "job " + id + " is running already"});
+    return callbacks.on_result(
+        Error{ErrorKind::AlreadyExists, "job " + id + " is running already"});
   }
   Outstanding& entry = jobs_[id];
   entry.lifetime = job.lifetime.value_or(options_.default_lifetime);
@@ -196,11 +202,12 @@ void RedisSubmitter::hold(const std::string& job_id) {
   job->place = Place::Held;
   held_.push_back(job_id);
   if (job->patience == 0) {
-    job->patience = reactor_.runAfter(std::min(options_.patience, job->lifetime), [weak = weak_from_this(), job_id] {
-      if (const auto self = weak.lock()) {
-        self->patienceOver(job_id);
-      }
-    });
+    job->patience = reactor_.runAfter(std::min(options_.patience, job->lifetime),
+                                      [weak = weak_from_this(), job_id] {
+                                        if (const auto self = weak.lock()) {
+                                          self->patienceOver(job_id);
+                                        }
+                                      });
   }
 }
 
@@ -216,17 +223,20 @@ void RedisSubmitter::askForRoom(const std::string& engine_id) {
   commands_->send({"XLEN", key}, [length](const Result<RedisReply>& reply) {
     *length = reply ? static_cast<std::size_t>(reply->integer) : 0;
   });
-  commands_->send({"XPENDING", key, RedisKeys::kGroup}, [weak, engine_id, length](const Result<RedisReply>& reply) {
-    const auto self = weak.lock();
-    if (!self || !self->commands_->ready()) {
-      return;  // lost() holds them
-    }
-    const bool known = reply && !reply->elements.empty();
-    self->gotRoom(engine_id, *length, known ? static_cast<std::size_t>(reply->elements[0].integer) : 0);
-  });
+  commands_->send({"XPENDING", key, RedisKeys::kGroup},
+                  [weak, engine_id, length](const Result<RedisReply>& reply) {
+                    const auto self = weak.lock();
+                    if (!self || !self->commands_->ready()) {
+                      return;  // lost() holds them
+                    }
+                    const bool known = reply && !reply->elements.empty();
+                    self->gotRoom(engine_id, *length,
+                                  known ? static_cast<std::size_t>(reply->elements[0].integer) : 0);
+                  });
 }
 
-void RedisSubmitter::gotRoom(const std::string& engine_id, std::size_t length, std::size_t running) {
+void RedisSubmitter::gotRoom(const std::string& engine_id, std::size_t length,
+                             std::size_t running) {
   Engine& engine = engines_[engine_id];
   engine.asking = false;
   engine.length = length;
@@ -238,7 +248,8 @@ void RedisSubmitter::gotRoom(const std::string& engine_id, std::size_t length, s
     if (waiting++ < options_.max_waiting) {
       send(id);
     } else {
-      finish(id, Error{ErrorKind::Unavailable, "the job queue of engine " + engine_id + " is full"}.retryIn(kRetryAfter));
+      finish(id, Error{ErrorKind::Unavailable, "the job queue of engine " + engine_id + " is full"}
+                     .retryIn(kRetryAfter));
     }
   }
 }
@@ -311,11 +322,12 @@ void RedisSubmitter::look(const std::string& engine_id) {
     return;
   }
   engine.looked = now;
-  commands_->send({"XLEN", keys_.jobs(engine_id)}, [weak = weak_from_this(), engine_id](const Result<RedisReply>& reply) {
-    if (const auto self = weak.lock(); self && reply) {
-      self->engines_[engine_id].length = static_cast<std::size_t>(reply->integer);
-    }
-  });
+  commands_->send({"XLEN", keys_.jobs(engine_id)},
+                  [weak = weak_from_this(), engine_id](const Result<RedisReply>& reply) {
+                    if (const auto self = weak.lock(); self && reply) {
+                      self->engines_[engine_id].length = static_cast<std::size_t>(reply->integer);
+                    }
+                  });
 }
 
 void RedisSubmitter::patienceOver(const std::string& job_id) {
@@ -326,7 +338,8 @@ void RedisSubmitter::patienceOver(const std::string& job_id) {
   job->patience = 0;
   const std::string engine = job->engine_id;
   finish(job_id, commands_->ready()
-                     ? Error{ErrorKind::Unavailable, "no worker serves engine " + engine}.retryIn(kRetryAfter)
+                     ? Error{ErrorKind::Unavailable, "no worker serves engine " + engine}.retryIn(
+                           kRetryAfter)
                      : unavailable(commands_->lastError()));
 }
 
@@ -344,19 +357,22 @@ void RedisSubmitter::lifetimeOver(const std::string& job_id) {
     return watchLifetime(job_id, options_.patience);  // it may run: the next moments may tell
   }
   if (!commands_->ready() || job->place != Place::Queued) {
-    return abandon(job_id, unavailable(commands_->ready() ? Error{ErrorKind::Unavailable, "no answer in time"}
-                                                          : commands_->lastError()));
+    return abandon(
+        job_id, unavailable(commands_->ready() ? Error{ErrorKind::Unavailable, "no answer in time"}
+                                               : commands_->lastError()));
   }
-  commands_->send({"EXISTS", keys_.owner(job->engine_id)},
-                  [weak = weak_from_this(), job_id, engine = job->engine_id](const Result<RedisReply>& reply) {
-                    const auto self = weak.lock();
-                    if (!self) {
-                      return;
-                    }
-                    const bool served = !reply || reply->integer != 0;
-                    self->withdraw(job_id, served ? Error{ErrorKind::DeadlineExceeded, "no worker took the job in time"}
-                                                  : Error{ErrorKind::Unavailable, "no worker serves engine " + engine});
-                  });
+  commands_->send(
+      {"EXISTS", keys_.owner(job->engine_id)},
+      [weak = weak_from_this(), job_id, engine = job->engine_id](const Result<RedisReply>& reply) {
+        const auto self = weak.lock();
+        if (!self) {
+          return;
+        }
+        const bool served = !reply || reply->integer != 0;
+        self->withdraw(job_id,
+                       served ? Error{ErrorKind::DeadlineExceeded, "no worker took the job in time"}
+                              : Error{ErrorKind::Unavailable, "no worker serves engine " + engine});
+      });
 }
 
 void RedisSubmitter::cancel(const std::string& job_id) {
@@ -392,23 +408,25 @@ void RedisSubmitter::withdraw(const std::string& job_id, const Error& error) {
     return;
   }
   const auto weak = weak_from_this();
-  commands_->send({"XPENDING", keys_.jobs(job->engine_id), RedisKeys::kGroup, job->entry, job->entry, "1"},
-                  [weak, job_id, error](const Result<RedisReply>& pending) {
-                    const auto self = weak.lock();
-                    Outstanding* waiting = self && pending ? self->find(job_id) : nullptr;
-                    if (waiting == nullptr || !pending->elements.empty()) {
-                      return;  // a worker has it: its result answers
-                    }
-                    self->commands_->send({"XDEL", self->keys_.jobs(waiting->engine_id), waiting->entry},
-                                          [weak, job_id, error](const Result<RedisReply>& removed) {
-                                            if (const auto alive = weak.lock()) {
-                                              alive->withdrawn(job_id, removed, error);
-                                            }
-                                          });
-                  });
+  commands_->send(
+      {"XPENDING", keys_.jobs(job->engine_id), RedisKeys::kGroup, job->entry, job->entry, "1"},
+      [weak, job_id, error](const Result<RedisReply>& pending) {
+        const auto self = weak.lock();
+        Outstanding* waiting = self && pending ? self->find(job_id) : nullptr;
+        if (waiting == nullptr || !pending->elements.empty()) {
+          return;  // a worker has it: its result answers
+        }
+        self->commands_->send({"XDEL", self->keys_.jobs(waiting->engine_id), waiting->entry},
+                              [weak, job_id, error](const Result<RedisReply>& removed) {
+                                if (const auto alive = weak.lock()) {
+                                  alive->withdrawn(job_id, removed, error);
+                                }
+                              });
+      });
 }
 
-void RedisSubmitter::withdrawn(const std::string& job_id, const Result<RedisReply>& removed, const Error& error) {
+void RedisSubmitter::withdrawn(const std::string& job_id, const Result<RedisReply>& removed,
+                               const Error& error) {
   if (removed && removed->integer == 1) {
     return finish(job_id, error);
   }
@@ -425,10 +443,13 @@ void RedisSubmitter::withdrawn(const std::string& job_id, const Result<RedisRepl
 
 void RedisSubmitter::awaitReply(const std::string& job_id, const std::string& entry) {
   const Outstanding* job = find(job_id);
-  const bool connected = commands_->ready() && replies_->ready();  // else the reconnect looks after it
-  if (job != nullptr && connected && job->place == Place::Queued && job->entry == entry && !job->established) {
-    abandon(job_id, Error{ErrorKind::Unavailable, "the job left the queue without an answer: a worker of engine " +
-                                                      job->engine_id + " refused it (is its cluster key another?)"});
+  const bool connected =
+      commands_->ready() && replies_->ready();  // else the reconnect looks after it
+  if (job != nullptr && connected && job->place == Place::Queued && job->entry == entry &&
+      !job->established) {
+    abandon(job_id, Error{ErrorKind::Unavailable,
+                          "the job left the queue without an answer: a worker of engine " +
+                              job->engine_id + " refused it (is its cluster key another?)"});
   }
 }
 
@@ -437,47 +458,50 @@ void RedisSubmitter::checkEntry(const std::string& job_id) {
   if (job == nullptr || job->place != Place::Queued || !commands_->ready()) {
     return;
   }
-  commands_->send({"XRANGE", keys_.jobs(job->engine_id), job->entry, job->entry},
-                  [weak = weak_from_this(), job_id, entry = job->entry](const Result<RedisReply>& reply) {
-                    const auto self = weak.lock();
-                    Outstanding* waiting = self && reply ? self->find(job_id) : nullptr;
-                    if (waiting == nullptr || waiting->entry != entry || !reply->elements.empty()) {
-                      return;
-                    }
-                    if (self->resent_ != nullptr) {
-                      self->resent_->Increment();
-                    }
-                    waiting->place = Place::Held;
-                    waiting->entry.clear();
-                    self->dispatch(job_id);
-                  });
+  commands_->send(
+      {"XRANGE", keys_.jobs(job->engine_id), job->entry, job->entry},
+      [weak = weak_from_this(), job_id, entry = job->entry](const Result<RedisReply>& reply) {
+        const auto self = weak.lock();
+        Outstanding* waiting = self && reply ? self->find(job_id) : nullptr;
+        if (waiting == nullptr || waiting->entry != entry || !reply->elements.empty()) {
+          return;
+        }
+        if (self->resent_ != nullptr) {
+          self->resent_->Increment();
+        }
+        waiting->place = Place::Held;
+        waiting->entry.clear();
+        self->dispatch(job_id);
+      });
 }
 
 void RedisSubmitter::readReplies() {
-  const std::string block = std::to_string(std::chrono::duration_cast<std::chrono::seconds>(kBlock).count());
-  replies_->send({"BLMPOP", block, "1", keys_.reply(gateway_id_), "LEFT", "COUNT", kBatch},
-                 [weak = weak_from_this()](const Result<RedisReply>& reply) {
-                   const auto self = weak.lock();
-                   if (!self || !self->replies_->ready()) {
-                     return;
-                   }
-                   if (!reply) {
-                     log::error("replies cannot be read", {{"error", reply.error().message()}});
-                     self->reactor_.runAfter(kLookAgain, [weak] {
-                       if (const auto alive = weak.lock(); alive && alive->replies_->ready()) {
-                         alive->readReplies();
-                       }
-                     });
-                     return;
-                   }
-                   self->readReplies();  // before the callbacks: Redis works meanwhile
-                   if (reply->elements.size() == 2) {
-                     for (const RedisReply& message : reply->elements[1].elements) {
-                       self->heard(message.text);
-                     }
-                   }
-                 },
-                 kBlockLimit);
+  const std::string block =
+      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(kBlock).count());
+  replies_->send(
+      {"BLMPOP", block, "1", keys_.reply(gateway_id_), "LEFT", "COUNT", kBatch},
+      [weak = weak_from_this()](const Result<RedisReply>& reply) {
+        const auto self = weak.lock();
+        if (!self || !self->replies_->ready()) {
+          return;
+        }
+        if (!reply) {
+          log::error("replies cannot be read", {{"error", reply.error().message()}});
+          self->reactor_.runAfter(kLookAgain, [weak] {
+            if (const auto alive = weak.lock(); alive && alive->replies_->ready()) {
+              alive->readReplies();
+            }
+          });
+          return;
+        }
+        self->readReplies();  // before the callbacks: Redis works meanwhile
+        if (reply->elements.size() == 2) {
+          for (const RedisReply& message : reply->elements[1].elements) {
+            self->heard(message.text);
+          }
+        }
+      },
+      kBlockLimit);
 }
 
 void RedisSubmitter::heard(std::string_view message) {

@@ -44,7 +44,7 @@ class RedisSubmitter : public std::enable_shared_from_this<RedisSubmitter> {
     std::string entry;  // when Queued
     bool established = false;
     bool cancelled = false;
-    bool late = false;  // Redis went away while it may have been there: it may run
+    bool late = false;              // Redis went away while it may have been there: it may run
     Reactor::TimerId timer = 0;     // the end of its lifetime
     Reactor::TimerId patience = 0;  // while Held
   };

@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kHeartbeat{3'000};
 constexpr milliseconds kRetry{200};
 constexpr std::chrono::seconds kKeepCancels{60};
-constexpr std::int64_t kFreshMs = 1'000;           // younger jobs have a living gateway
+constexpr std::int64_t kFreshMs = 1'000;            // younger jobs have a living gateway
 constexpr std::int64_t kClockToleranceMs = 60'000;  // a job from further in the future is not ours
 constexpr const char* kBlockMs = "4000";
 constexpr std::chrono::seconds kBlockLimit{9};
@@ -31,8 +31,9 @@ std::string_view field(const RedisReply& fields, std::string_view name) {
 
 }  // namespace
 
-RedisWorker::RedisWorker(Reactor& reactor, const RedisQueueOptions& options, JobQueue::ServeOptions serve,
-                         Deliver deliver, std::unique_ptr<WorkerPresence> presence)
+RedisWorker::RedisWorker(Reactor& reactor, const RedisQueueOptions& options,
+                         JobQueue::ServeOptions serve, Deliver deliver,
+                         std::unique_ptr<WorkerPresence> presence)
     : reactor_(reactor),
       options_(options),
       serve_(std::move(serve)),
@@ -43,7 +44,8 @@ RedisWorker::RedisWorker(Reactor& reactor, const RedisQueueOptions& options, Job
       deliver_(std::move(deliver)) {
   if (options.metrics != nullptr) {
     const auto refused = [&options](const char* reason) {
-      return &options.metrics->counter("flotilla_queue_refused_jobs_total", "Jobs a worker did not start, by reason",
+      return &options.metrics->counter("flotilla_queue_refused_jobs_total",
+                                       "Jobs a worker did not start, by reason",
                                        {{"reason", reason}});
     };
     counters_ = {.forged = refused("forged"),
@@ -57,51 +59,55 @@ RedisWorker::RedisWorker(Reactor& reactor, const RedisQueueOptions& options, Job
 
 void RedisWorker::start() {
   const auto weak = weak_from_this();
-  const auto name = [this](const char* role) { return "flotilla-" + std::string(role) + "-" + presence_->worker(); };
-  commands_ = RedisConnection::create(reactor_, {.target = options_.target, .name = name("worker")},
-                                      {.on_ready =
-                                           [weak] {
-                                             if (const auto self = weak.lock()) {
-                                               self->connected();
-                                             }
-                                           },
-                                       .on_lost =
-                                           [](const Error& why) {
-                                             log::warning("job queue is away", {{"error", why.message()}});
-                                           }});
-  reader_ = RedisConnection::create(reactor_, {.target = options_.target, .name = name("reader")},
-                                    {.on_ready =
-                                         [weak] {
-                                           if (const auto self = weak.lock(); self && self->owner_) {
-                                             self->wantHistory();
-                                           }
-                                         },
-                                     .on_lost =
-                                         [weak](const Error&) {
-                                           if (const auto self = weak.lock()) {
-                                             self->reading_ = false;
-                                           }
-                                         }});
-  listener_ = RedisConnection::create(
-      reactor_, {.target = options_.target, .name = name("listener")},
-      {.on_ready =
-           [weak] {
-             if (const auto self = weak.lock()) {
-               self->listen();
-             }
-           },
-       .on_lost =
-           [weak](const Error&) {
-             if (const auto self = weak.lock()) {
-               self->listening_ = false;
-             }
-           },
-       .on_push =
-           [weak](const RedisReply& reply) {
-             if (const auto self = weak.lock()) {
-               self->pushed(reply);
-             }
-           }});
+  const auto name = [this](const char* role) {
+    return "flotilla-" + std::string(role) + "-" + presence_->worker();
+  };
+  commands_ =
+      RedisConnection::create(reactor_, {.target = options_.target, .name = name("worker")},
+                              {.on_ready =
+                                   [weak] {
+                                     if (const auto self = weak.lock()) {
+                                       self->connected();
+                                     }
+                                   },
+                               .on_lost =
+                                   [](const Error& why) {
+                                     log::warning("job queue is away", {{"error", why.message()}});
+                                   }});
+  reader_ =
+      RedisConnection::create(reactor_, {.target = options_.target, .name = name("reader")},
+                              {.on_ready =
+                                   [weak] {
+                                     if (const auto self = weak.lock(); self && self->owner_) {
+                                       self->wantHistory();
+                                     }
+                                   },
+                               .on_lost =
+                                   [weak](const Error&) {
+                                     if (const auto self = weak.lock()) {
+                                       self->reading_ = false;
+                                     }
+                                   }});
+  listener_ =
+      RedisConnection::create(reactor_, {.target = options_.target, .name = name("listener")},
+                              {.on_ready =
+                                   [weak] {
+                                     if (const auto self = weak.lock()) {
+                                       self->listen();
+                                     }
+                                   },
+                               .on_lost =
+                                   [weak](const Error&) {
+                                     if (const auto self = weak.lock()) {
+                                       self->listening_ = false;
+                                     }
+                                   },
+                               .on_push =
+                                   [weak](const RedisReply& reply) {
+                                     if (const auto self = weak.lock()) {
+                                       self->pushed(reply);
+                                     }
+                                   }});
   outbox_->setConnection(commands_);
   commands_->start();
   reader_->start();
@@ -164,7 +170,8 @@ Result<void> RedisWorker::health() const {
   if (!commands_ || !commands_->ready()) {
     return commands_ ? commands_->lastError() : Error{ErrorKind::Unavailable, "not started"};
   }
-  return owner_ ? Result<void>{} : Error{ErrorKind::Unavailable, "engine " + serve_.engine_id + " is not served"};
+  return owner_ ? Result<void>{}
+                : Error{ErrorKind::Unavailable, "engine " + serve_.engine_id + " is not served"};
 }
 
 std::size_t RedisWorker::inFlight() const {
@@ -177,12 +184,13 @@ std::size_t RedisWorker::freeSlots() const {
   return busy < serve_.max_in_flight ? serve_.max_in_flight - busy : 0;
 }
 
-void RedisWorker::established(const std::string& gateway, const std::string& job_id, const Established& message) {
+void RedisWorker::established(const std::string& gateway, const std::string& job_id,
+                              const Established& message) {
   outbox_->add({gateway, encodeReply(options_.key, job_id, message), ""});
 }
 
-void RedisWorker::completed(const std::string& gateway, const std::string& job_id, const std::string& entry,
-                            const JobResult& result) {
+void RedisWorker::completed(const std::string& gateway, const std::string& job_id,
+                            const std::string& entry, const JobResult& result) {
   if (abandoned_) {
     return;
   }
@@ -242,8 +250,9 @@ void RedisWorker::ownerKnown(const Result<RedisReply>& reply) {
   }
   if (!reply->isNil() && reply->text != options_.host_identity) {
     owner_ = false;
-    return refused(Error{ErrorKind::Conflict, "engine " + serve_.engine_id + " is served by another host (" +
-                                                  reply->text + "; this one is " + options_.host_identity +
+    return refused(Error{ErrorKind::Conflict, "engine " + serve_.engine_id +
+                                                  " is served by another host (" + reply->text +
+                                                  "; this one is " + options_.host_identity +
                                                   "): was it cloned?"});
   }
   commands_->send({"PEXPIRE", keys_.owner(serve_.engine_id), RedisKeys::kOwnerLifetime}, nullptr);
@@ -266,24 +275,27 @@ void RedisWorker::refused(const Error& why) {
 
 /// From the beginning of the stream: what waits already is not skipped.
 void RedisWorker::makeGroup() {
-  commands_->send({"XGROUP", "CREATE", jobs_key_, RedisKeys::kGroup, "0", "MKSTREAM"},
-                  [weak = weak_from_this()](const Result<RedisReply>& reply) {
-                    const auto self = weak.lock();
-                    if (!self || self->closed_) {
-                      return;
-                    }
-                    if (!reply && !isRedisError(reply.error(), "BUSYGROUP")) {
-                      log::error("no group of workers", {{"error", reply.error().message()}});
-                      return self->again(kRetry, &RedisWorker::makeGroup);
-                    }
-                    self->commands_->send({"PEXPIRE", self->jobs_key_, RedisKeys::kJobsLifetime}, nullptr);
-                    if (self->reader_->ready()) {
-                      self->wantHistory();
-                    }
-                  });
+  commands_->send(
+      {"XGROUP", "CREATE", jobs_key_, RedisKeys::kGroup, "0", "MKSTREAM"},
+      [weak = weak_from_this()](const Result<RedisReply>& reply) {
+        const auto self = weak.lock();
+        if (!self || self->closed_) {
+          return;
+        }
+        if (!reply && !isRedisError(reply.error(), "BUSYGROUP")) {
+          log::error("no group of workers", {{"error", reply.error().message()}});
+          return self->again(kRetry, &RedisWorker::makeGroup);
+        }
+        self->commands_->send({"PEXPIRE", self->jobs_key_, RedisKeys::kJobsLifetime}, nullptr);
+        if (self->reader_->ready()) {
+          self->wantHistory();
+        }
+      });
 }
 
-void RedisWorker::listen() { listener_->send({"SUBSCRIBE", keys_.cancelChannel(serve_.engine_id)}, nullptr); }
+void RedisWorker::listen() {
+  listener_->send({"SUBSCRIBE", keys_.cancelChannel(serve_.engine_id)}, nullptr);
+}
 
 void RedisWorker::pushed(const RedisReply& reply) {
   if (reply.type == RedisReply::Type::Error) {
@@ -325,11 +337,12 @@ void RedisWorker::recheckCancelled() {
     }
   }
   for (const std::string& id : ids) {
-    commands_->send({"EXISTS", keys_.cancelled(id)}, [weak = weak_from_this(), id](const Result<RedisReply>& reply) {
-      if (const auto self = weak.lock(); self && reply && reply->integer == 1) {
-        self->cancel(id);
-      }
-    });
+    commands_->send({"EXISTS", keys_.cancelled(id)},
+                    [weak = weak_from_this(), id](const Result<RedisReply>& reply) {
+                      if (const auto self = weak.lock(); self && reply && reply->integer == 1) {
+                        self->cancel(id);
+                      }
+                    });
   }
 }
 
@@ -349,8 +362,8 @@ void RedisWorker::readHistory(const std::string& after) {
   }
   reading_ = true;
   history_wanted_ = false;
-  reader_->send({"XREADGROUP", "GROUP", RedisKeys::kGroup, presence_->worker(), "COUNT", "100", "STREAMS", jobs_key_,
-                 after},
+  reader_->send({"XREADGROUP", "GROUP", RedisKeys::kGroup, presence_->worker(), "COUNT", "100",
+                 "STREAMS", jobs_key_, after},
                 [weak = weak_from_this()](const Result<RedisReply>& reply) {
                   const auto self = weak.lock();
                   if (!self || self->closed_ || self->stopped_) {
@@ -387,25 +400,26 @@ void RedisWorker::readJobs() {
   full_ = false;
   reading_ = true;
   const std::string count = std::to_string(free);
-  reader_->send({"XREADGROUP", "GROUP", RedisKeys::kGroup, presence_->worker(), "COUNT", count, "BLOCK", kBlockMs,
-                 "STREAMS", jobs_key_, ">"},
-                [weak = weak_from_this()](const Result<RedisReply>& reply) {
-                  const auto self = weak.lock();
-                  if (!self || self->closed_ || self->stopped_) {
-                    return;
-                  }
-                  self->reading_ = false;
-                  if (!reply) {
-                    return self->readFailed(reply.error());
-                  }
-                  if (reply->isArray() && !reply->elements.empty()) {
-                    for (const RedisReply& entry : reply->elements[0].elements.at(1).elements) {
-                      self->take(entry, Delivery::First);
-                    }
-                  }
-                  self->history_wanted_ ? self->wantHistory() : self->readJobs();
-                },
-                kBlockLimit);
+  reader_->send(
+      {"XREADGROUP", "GROUP", RedisKeys::kGroup, presence_->worker(), "COUNT", count, "BLOCK",
+       kBlockMs, "STREAMS", jobs_key_, ">"},
+      [weak = weak_from_this()](const Result<RedisReply>& reply) {
+        const auto self = weak.lock();
+        if (!self || self->closed_ || self->stopped_) {
+          return;
+        }
+        self->reading_ = false;
+        if (!reply) {
+          return self->readFailed(reply.error());
+        }
+        if (reply->isArray() && !reply->elements.empty()) {
+          for (const RedisReply& entry : reply->elements[0].elements.at(1).elements) {
+            self->take(entry, Delivery::First);
+          }
+        }
+        self->history_wanted_ ? self->wantHistory() : self->readJobs();
+      },
+      kBlockLimit);
 }
 
 void RedisWorker::readFailed(const Error& why) {
@@ -421,12 +435,15 @@ void RedisWorker::refuse(const std::string& entry, prometheus::Counter* counter,
   if (counter != nullptr) {
     counter->Increment();
   }
-  log::warning("a job was refused", {{"entry", entry}, {"engine", serve_.engine_id}, {"reason", why}});
+  log::warning("a job was refused",
+               {{"entry", entry}, {"engine", serve_.engine_id}, {"reason", why}});
   outbox_->add({"", "", entry});
 }
 
-void RedisWorker::answer(const std::string& entry, const JobEnvelope& envelope, const Error& error) {
-  outbox_->add({envelope.gateway_id, encodeReply(options_.key, envelope.job.id, JobResult(error)), entry});
+void RedisWorker::answer(const std::string& entry, const JobEnvelope& envelope,
+                         const Error& error) {
+  outbox_->add(
+      {envelope.gateway_id, encodeReply(options_.key, envelope.job.id, JobResult(error)), entry});
 }
 
 void RedisWorker::take(const RedisReply& entry, Delivery delivery) {
@@ -446,7 +463,8 @@ void RedisWorker::take(const RedisReply& entry, Delivery delivery) {
   }
   auto decoded = decodeJob(text);
   if (!decoded || decoded->engine_id != serve_.engine_id) {
-    return refuse(id, counters_.foreign, decoded ? "meant for another engine" : "of another version");
+    return refuse(id, counters_.foreign,
+                  decoded ? "meant for another engine" : "of another version");
   }
   const std::int64_t age = clock_.nowMs() - decoded->issued_ms;
   if (age < -kClockToleranceMs) {
@@ -462,10 +480,12 @@ void RedisWorker::take(const RedisReply& entry, Delivery delivery) {
     if (counters_.expired != nullptr) {
       counters_.expired->Increment();
     }
-    return answer(id, *decoded, Error{ErrorKind::DeadlineExceeded, "no worker took the job in time"});
+    return answer(id, *decoded,
+                  Error{ErrorKind::DeadlineExceeded, "no worker took the job in time"});
   }
   if (recent_cancels_.erase(decoded->job.id) > 0) {
-    return answer(id, *decoded, Error{ErrorKind::Unavailable, "the client went away before the job started"});
+    return answer(id, *decoded,
+                  Error{ErrorKind::Unavailable, "the client went away before the job started"});
   }
   if (delivery == Delivery::Again || age > kFreshMs || !listening_) {
     return check(id, std::make_shared<JobEnvelope>(*std::move(decoded)));
@@ -478,9 +498,9 @@ void RedisWorker::check(const std::string& entry, const std::shared_ptr<JobEnvel
   ++checking_;
   const auto weak = weak_from_this();
   auto cancelled = std::make_shared<bool>(false);  // shared by the two answers
-  commands_->send({"EXISTS", keys_.cancelled(envelope->job.id)}, [cancelled](const Result<RedisReply>& reply) {
-    *cancelled = reply && reply->integer == 1;
-  });
+  commands_->send(
+      {"EXISTS", keys_.cancelled(envelope->job.id)},
+      [cancelled](const Result<RedisReply>& reply) { *cancelled = reply && reply->integer == 1; });
   commands_->send({"EXISTS", keys_.gateway(envelope->gateway_id)},
                   [weak, entry, envelope, cancelled](const Result<RedisReply>& reply) {
                     const auto self = weak.lock();
@@ -494,7 +514,8 @@ void RedisWorker::check(const std::string& entry, const std::shared_ptr<JobEnvel
                     }
                     if (*cancelled) {
                       return self->answer(entry, *envelope,
-                                          Error{ErrorKind::Unavailable, "the client went away before the job started"});
+                                          Error{ErrorKind::Unavailable,
+                                                "the client went away before the job started"});
                     }
                     if (reply->integer == 0) {
                       return self->refuse(entry, self->counters_.orphaned, "its gateway is gone");
@@ -509,8 +530,8 @@ void RedisWorker::deliver(const std::string& entry, JobEnvelope envelope) {
   if (!deliver_ || stopped_) {
     return;  // the entry waits for whoever takes this worker's place
   }
-  auto context = std::make_shared<RedisContext>(weak_from_this(), std::move(envelope.gateway_id), entry,
-                                                std::move(envelope.job));
+  auto context = std::make_shared<RedisContext>(weak_from_this(), std::move(envelope.gateway_id),
+                                                entry, std::move(envelope.job));
   {
     MutexLock lock(mutex_);
     running_[context->job().id] = context;
@@ -534,17 +555,18 @@ void RedisWorker::lookForLost() {
   if (stopped_) {
     return;
   }
-  commands_->send({"XPENDING", jobs_key_, RedisKeys::kGroup}, [weak = weak_from_this()](const Result<RedisReply>& reply) {
-    const auto self = weak.lock();
-    if (!self || self->closed_ || !reply || reply->elements.size() != 4) {
-      return;
-    }
-    for (const RedisReply& consumer : reply->elements[3].elements) {
-      if (!consumer.elements.empty()) {
-        self->adopt(consumer.elements[0].text);
-      }
-    }
-  });
+  commands_->send({"XPENDING", jobs_key_, RedisKeys::kGroup},
+                  [weak = weak_from_this()](const Result<RedisReply>& reply) {
+                    const auto self = weak.lock();
+                    if (!self || self->closed_ || !reply || reply->elements.size() != 4) {
+                      return;
+                    }
+                    for (const RedisReply& consumer : reply->elements[3].elements) {
+                      if (!consumer.elements.empty()) {
+                        self->adopt(consumer.elements[0].text);
+                      }
+                    }
+                  });
 }
 
 void RedisWorker::adopt(const std::string& worker) {
@@ -584,7 +606,8 @@ void RedisWorker::claimFrom(const std::string& worker) {
 }
 
 void RedisWorker::claim(const std::string& worker, const RedisReply& pending) {
-  RedisConnection::Arguments arguments{"XCLAIM", jobs_key_, RedisKeys::kGroup, presence_->worker(), "0"};
+  RedisConnection::Arguments arguments{"XCLAIM", jobs_key_, RedisKeys::kGroup, presence_->worker(),
+                                       "0"};
   for (const RedisReply& entry : pending.elements) {
     if (!entry.elements.empty()) {
       arguments.push_back(entry.elements[0].text);

@@ -19,15 +19,16 @@
 
 namespace flotilla {
 
-/// The engine's side of RedisQueue: reads one engine's jobs as one consumer of the group, accepts or
-/// refuses them, takes over those of dead workers of this host. On the reactor's thread, but for
+/// The engine's side of RedisQueue: reads one engine's jobs as one consumer of the group, accepts
+/// or refuses them, takes over those of dead workers of this host. On the reactor's thread, but for
 /// established(), completed(), stop(), abandon() and running().
-class RedisWorker final : public RedisContextOwner, public std::enable_shared_from_this<RedisWorker> {
+class RedisWorker final : public RedisContextOwner,
+                          public std::enable_shared_from_this<RedisWorker> {
  public:
   using Deliver = std::function<void(JobContextPtr)>;
 
-  RedisWorker(Reactor& reactor, const RedisQueueOptions& options, JobQueue::ServeOptions serve, Deliver deliver,
-              std::unique_ptr<WorkerPresence> presence);
+  RedisWorker(Reactor& reactor, const RedisQueueOptions& options, JobQueue::ServeOptions serve,
+              Deliver deliver, std::unique_ptr<WorkerPresence> presence);
 
   void start();
   /// No delivery begins after this and none runs when it returns. Any thread.
@@ -39,15 +40,16 @@ class RedisWorker final : public RedisContextOwner, public std::enable_shared_fr
   [[nodiscard]] Result<void> health() const;
   [[nodiscard]] bool idle() const { return outbox_->empty(); }
 
-  void established(const std::string& gateway, const std::string& job_id, const Established& message) override;
+  void established(const std::string& gateway, const std::string& job_id,
+                   const Established& message) override;
   void completed(const std::string& gateway, const std::string& job_id, const std::string& entry,
                  const JobResult& result) override;
 
  private:
   enum class Delivery { First, Again };
   struct Counters {
-    prometheus::Counter *forged = nullptr, *foreign = nullptr, *expired = nullptr, *orphaned = nullptr,
-                        *claimed = nullptr;
+    prometheus::Counter *forged = nullptr, *foreign = nullptr, *expired = nullptr,
+                        *orphaned = nullptr, *claimed = nullptr;
   };
 
   // Being this engine's worker.
@@ -95,7 +97,7 @@ class RedisWorker final : public RedisContextOwner, public std::enable_shared_fr
   std::unique_ptr<WorkerPresence> presence_;
   RedisConnectionPtr commands_, reader_, listener_;
   std::shared_ptr<RedisOutbox> outbox_;
-  bool owner_ = false;      // the engine id is this host's
+  bool owner_ = false;  // the engine id is this host's
   bool owned_once_ = false;
   bool listening_ = false;  // cancellations arrive
   bool reading_ = false;

@@ -23,9 +23,11 @@ std::string lockPath(const std::string& folder, const std::string& worker) {
 
 /// Names become paths, and some come from Redis.
 bool isPlainName(const std::string& worker) {
-  return !worker.empty() && worker.size() <= 64 && std::all_of(worker.begin(), worker.end(), [](unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
-  });
+  return !worker.empty() && worker.size() <= 64 &&
+         std::all_of(worker.begin(), worker.end(), [](unsigned char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  c == '-' || c == '_';
+         });
 }
 
 std::vector<std::string> workersIn(const std::string& folder) {
@@ -74,7 +76,8 @@ Result<std::unique_ptr<WorkerPresence>> WorkerPresence::create(const std::string
     switch (tryLock(path, fd)) {
       case Lock::Got: {
         const std::string pid = std::to_string(::getpid()) + "\n";
-        static_cast<void>(::ftruncate(fd.get(), 0) + ::write(fd.get(), pid.data(), pid.size()));  // for people
+        static_cast<void>(::ftruncate(fd.get(), 0) +
+                          ::write(fd.get(), pid.data(), pid.size()));  // for people
         return std::unique_ptr<WorkerPresence>(new WorkerPresence(folder, worker, std::move(fd)));
       }
       case Lock::Busy:
@@ -97,7 +100,8 @@ std::vector<std::string> WorkerPresence::others() const {
 
 bool WorkerPresence::anyLives(const std::string& folder) {
   const auto names = workersIn(folder);
-  return std::any_of(names.begin(), names.end(), [&folder](const std::string& worker) { return lives(folder, worker); });
+  return std::any_of(names.begin(), names.end(),
+                     [&folder](const std::string& worker) { return lives(folder, worker); });
 }
 
 bool WorkerPresence::lives(const std::string& folder, const std::string& worker) {

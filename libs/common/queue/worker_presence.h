@@ -16,7 +16,8 @@ class WorkerPresence {
  public:
   /// Shows `worker` as living, until destroyed. Errors: sysError naming the file; Conflict when
   /// another process is that worker.
-  static Result<std::unique_ptr<WorkerPresence>> create(const std::string& folder, const std::string& worker);
+  static Result<std::unique_ptr<WorkerPresence>> create(const std::string& folder,
+                                                        const std::string& worker);
   ~WorkerPresence();
   WorkerPresence(const WorkerPresence&) = delete;
   WorkerPresence& operator=(const WorkerPresence&) = delete;

@@ -26,7 +26,8 @@ constexpr milliseconds kPushPing{5'000};
 milliseconds jittered(milliseconds backoff) {
   static thread_local std::minstd_rand random{std::random_device{}()};
   const auto half = backoff.count() / 2;
-  return milliseconds(half + static_cast<std::int64_t>(random() % (static_cast<std::uint64_t>(half) + 1)));
+  return milliseconds(half +
+                      static_cast<std::int64_t>(random() % (static_cast<std::uint64_t>(half) + 1)));
 }
 
 class Connection final : public RedisConnection, public std::enable_shared_from_this<Connection> {
@@ -127,8 +128,8 @@ void Connection::resolveThenConnect() {
   if (!resolver_) {
     resolver_ = std::make_unique<ThreadPool>(ThreadPool::Options{"redis-names", 1, 1});
   }
-  const bool posted = resolver_->post([weak = weak_from_this(), &reactor = reactor_, attempt = attempt_,
-                                       address = options_.target.url.address] {
+  const bool posted = resolver_->post([weak = weak_from_this(), &reactor = reactor_,
+                                       attempt = attempt_, address = options_.target.url.address] {
     auto resolved = net::resolveBlocking(address);
     reactor.post([weak, attempt, resolved = std::move(resolved)] {
       const auto self = weak.lock();
@@ -172,7 +173,8 @@ void Connection::logIn() {
   const RedisUrl& url = options_.target.url;
   Arguments hello{"HELLO", "2"};
   if (!url.password.empty()) {
-    hello.insert(hello.end(), {"AUTH", url.user.empty() ? "default" : std::string_view(url.user), url.password});
+    hello.insert(hello.end(),
+                 {"AUTH", url.user.empty() ? "default" : std::string_view(url.user), url.password});
   }
   if (!options_.name.empty()) {
     hello.insert(hello.end(), {"SETNAME", options_.name});
@@ -187,7 +189,9 @@ void Connection::logIn() {
     queue({"SELECT", std::to_string(url.database)}, refused, options_.connect_timeout);
   }
   // A server that still reads its data says so here, and not to a client's command.
-  queue({"PING"}, [this](const Result<RedisReply>& reply) { loggedIn(reply); }, options_.connect_timeout);
+  queue(
+      {"PING"}, [this](const Result<RedisReply>& reply) { loggedIn(reply); },
+      options_.connect_timeout);
 }
 
 void Connection::loggedIn(const Result<RedisReply>& last) {
@@ -230,7 +234,8 @@ void Connection::send(const Arguments& arguments, Done done, milliseconds timeou
     }
     return;
   }
-  queue(arguments, std::move(done), timeout == milliseconds::zero() ? options_.reply_timeout : timeout);
+  queue(arguments, std::move(done),
+        timeout == milliseconds::zero() ? options_.reply_timeout : timeout);
   if (events_.on_push) {
     waiting_.clear();
   }
@@ -304,7 +309,8 @@ void Connection::readable() {
       return;
     }
     if (!count || *count == 0) {
-      return lose(count ? Error{ErrorKind::Unavailable, "the server closed the connection"} : count.error());
+      return lose(count ? Error{ErrorKind::Unavailable, "the server closed the connection"}
+                        : count.error());
     }
     heard_ = true;
     if (auto fed = parser_.feed({buffer.data(), *count}); !fed) {
@@ -354,8 +360,8 @@ void Connection::lose(Error error) {
     return;
   }
   const auto self = shared_from_this();
-  const ErrorKind kind =
-      error.kind() == ErrorKind::PermissionDenied ? ErrorKind::PermissionDenied : ErrorKind::Unavailable;
+  const ErrorKind kind = error.kind() == ErrorKind::PermissionDenied ? ErrorKind::PermissionDenied
+                                                                     : ErrorKind::Unavailable;
   last_error_ = std::move(error).context(where_).as(kind);
   const Error why = last_error_;
   state_ = State::Backoff;
@@ -402,16 +408,18 @@ Result<RedisTarget> RedisTarget::create(std::string_view url) {
     target.url.password = text->substr(0, text->find('\n'));
   }
   if (target.url.tls) {
-    FLO_TRY_ASSIGN(target.tls, net::TlsContext::create({.role = net::TlsContext::Role::Client,
-                                                        .cert_file = target.url.cert_file,
-                                                        .key_file = target.url.key_file,
-                                                        .ca_file = target.url.ca_file,
-                                                        .peer_check = net::TlsContext::PeerCheck::Required}));
+    FLO_TRY_ASSIGN(target.tls,
+                   net::TlsContext::create({.role = net::TlsContext::Role::Client,
+                                            .cert_file = target.url.cert_file,
+                                            .key_file = target.url.key_file,
+                                            .ca_file = target.url.ca_file,
+                                            .peer_check = net::TlsContext::PeerCheck::Required}));
   }
   return target;
 }
 
-std::shared_ptr<RedisConnection> RedisConnection::create(Reactor& reactor, Options options, Events events) {
+std::shared_ptr<RedisConnection> RedisConnection::create(Reactor& reactor, Options options,
+                                                         Events events) {
   return std::make_shared<Connection>(reactor, std::move(options), std::move(events));
 }
 

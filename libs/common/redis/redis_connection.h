@@ -62,8 +62,8 @@ class RedisConnection {
   /// Why it is not ready.
   [[nodiscard]] virtual const Error& lastError() const = 0;
 
-  /// Queues a command; what is queued in one round of the reactor leaves in one write. `done` may be
-  /// empty. Arguments are copied. `timeout` zero means Options::reply_timeout.
+  /// Queues a command; what is queued in one round of the reactor leaves in one write. `done` may
+  /// be empty. Arguments are copied. `timeout` zero means Options::reply_timeout.
   virtual void send(const Arguments& arguments, Done done,
                     std::chrono::milliseconds timeout = std::chrono::milliseconds::zero()) = 0;
 };

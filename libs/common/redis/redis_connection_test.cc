@@ -31,7 +31,9 @@ class RedisConnectionTest : public ::testing::Test {
     }
   }
 
-  void startServer(const RedisServer::Options& options = {}) { server_ = RedisServer::start(options).value(); }
+  void startServer(const RedisServer::Options& options = {}) {
+    server_ = RedisServer::start(options).value();
+  }
 
   void connect(const std::string& url, std::function<void(RedisReply)> on_push = {}) {
     RedisConnection::Options options{.target = RedisTarget::create(url).value(), .name = "test"};
@@ -51,7 +53,8 @@ class RedisConnectionTest : public ::testing::Test {
 
   Result<RedisReply> call(const RedisConnection::Arguments& arguments) {
     std::optional<Result<RedisReply>> answer;
-    connection_->send(arguments, [&answer](Result<RedisReply> reply) { answer = std::move(reply); });
+    connection_->send(arguments,
+                      [&answer](Result<RedisReply> reply) { answer = std::move(reply); });
     EXPECT_TRUE(runUntil(*reactor_, [&answer] { return answer.has_value(); }));
     return *answer;
   }
@@ -69,7 +72,8 @@ TEST_F(RedisConnectionTest, PipelinesInOrder) {
   ASSERT_TRUE(becomesReady());
   std::vector<std::int64_t> seen;
   for (int i = 0; i < 1000; ++i) {
-    connection_->send({"INCR", "n"}, [&seen](const Result<RedisReply>& reply) { seen.push_back(reply->integer); });
+    connection_->send({"INCR", "n"},
+                      [&seen](const Result<RedisReply>& reply) { seen.push_back(reply->integer); });
   }
   ASSERT_TRUE(runUntil(*reactor_, [&seen] { return seen.size() == 1000; }));
   for (std::size_t i = 0; i < seen.size(); ++i) {
@@ -102,7 +106,8 @@ TEST_F(RedisConnectionTest, ServerErrorsComeByKind) {
 }
 
 TEST_F(RedisConnectionTest, LogsInWithUserAndPasswordFile) {
-  startServer({.settings = {"--user", "me", "on", ">secret", "~*", "+@all", "--user", "default", "off"}});
+  startServer(
+      {.settings = {"--user", "me", "on", ">secret", "~*", "+@all", "--user", "default", "off"}});
   const std::string file = server_->folder() + "/password";
   ASSERT_TRUE(writeFileAtomically(file, "secret\n", 0600));
   connect("unix://me@" + server_->socket() + "?password-file=" + file);
@@ -115,7 +120,8 @@ TEST_F(RedisConnectionTest, AWrongPasswordIsNamedAndTriedAgain) {
   connect("unix://:wrong@" + server_->socket());
   ASSERT_TRUE(runUntil(*reactor_, [this] { return lost_ >= 2; }));
   EXPECT_EQ(connection_->lastError().kind(), ErrorKind::PermissionDenied);
-  EXPECT_TRUE(isRedisError(connection_->lastError(), "WRONGPASS")) << connection_->lastError().message();
+  EXPECT_TRUE(isRedisError(connection_->lastError(), "WRONGPASS"))
+      << connection_->lastError().message();
 }
 
 TEST_F(RedisConnectionTest, ReconnectsAfterTheServerDied) {
@@ -127,7 +133,8 @@ TEST_F(RedisConnectionTest, ReconnectsAfterTheServerDied) {
   const auto away = call({"PING"});
   ASSERT_FALSE(away);
   EXPECT_EQ(away.error().kind(), ErrorKind::Unavailable);
-  EXPECT_NE(away.error().message().find(server_->socket()), std::string::npos) << away.error().message();
+  EXPECT_NE(away.error().message().find(server_->socket()), std::string::npos)
+      << away.error().message();
   ASSERT_TRUE(server_->restart());
   ASSERT_TRUE(becomesReady(2));
   EXPECT_TRUE(call({"PING"}));
@@ -155,7 +162,9 @@ TEST_F(RedisConnectionTest, PushedMessagesAndTheirLoss) {
   });
   ASSERT_TRUE(becomesReady());
   connection_->send({"SUBSCRIBE", "c"}, nullptr);
-  const auto has = [&heard](const char* text) { return std::find(heard.begin(), heard.end(), text) != heard.end(); };
+  const auto has = [&heard](const char* text) {
+    return std::find(heard.begin(), heard.end(), text) != heard.end();
+  };
   ASSERT_TRUE(runUntil(*reactor_, [&] { return has("subscribe"); }));
   const auto subscriber = connection_;
   ready_ = 0;
@@ -174,10 +183,11 @@ TEST_F(RedisConnectionTest, OverTls) {
   auto probe = net::listenOn(net::Address::parse("tcp://127.0.0.1:0").value()).value();
   const auto port = std::to_string(net::localAddress(probe.get())->port);
   probe.reset();
-  startServer({.settings = {"--tls-port", port, "--bind", "127.0.0.1", "--tls-cert-file", server.cert_file,
-                            "--tls-key-file", server.key_file, "--tls-ca-cert-file", certificates.caFile()}});
-  connect("rediss://localhost:" + port + "?cacert=" + certificates.caFile() + "&cert=" + client.cert_file +
-          "&key=" + client.key_file);
+  startServer({.settings = {"--tls-port", port, "--bind", "127.0.0.1", "--tls-cert-file",
+                            server.cert_file, "--tls-key-file", server.key_file,
+                            "--tls-ca-cert-file", certificates.caFile()}});
+  connect("rediss://localhost:" + port + "?cacert=" + certificates.caFile() +
+          "&cert=" + client.cert_file + "&key=" + client.key_file);
   ASSERT_TRUE(becomesReady()) << connection_->lastError().message();
   const std::string big(1U << 20U, 'y');
   ASSERT_TRUE(call({"SET", "big", big}));

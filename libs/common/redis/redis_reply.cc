@@ -65,8 +65,8 @@ redisReplyObjectFunctions* functions() {
 }
 
 constexpr std::array<std::string_view, 3> kRefusals = {"NOAUTH", "WRONGPASS", "NOPERM"};
-constexpr std::array<std::string_view, 8> kPassing = {"OOM",        "LOADING", "READONLY",    "BUSY",
-                                                      "MASTERDOWN", "MISCONF", "CLUSTERDOWN", "TRYAGAIN"};
+constexpr std::array<std::string_view, 8> kPassing = {
+    "OOM", "LOADING", "READONLY", "BUSY", "MASTERDOWN", "MISCONF", "CLUSTERDOWN", "TRYAGAIN"};
 
 }  // namespace
 
@@ -85,12 +85,15 @@ Error redisError(std::string_view reply) {
 bool isRedisError(const Error& error, std::string_view name) {
   const std::string& text = error.message();
   const std::size_t at = text.find(name);
-  const bool begins = at == 0 || (at != std::string::npos && at >= 2 && text[at - 1] == ' ' && text[at - 2] == ':');
+  const bool begins =
+      at == 0 || (at != std::string::npos && at >= 2 && text[at - 1] == ' ' && text[at - 2] == ':');
   const std::size_t end = at + name.size();
   return begins && (end == text.size() || text[end] == ' ');
 }
 
-void RedisReplyParser::ReaderDeleter::operator()(redisReader* reader) const { redisReaderFree(reader); }
+void RedisReplyParser::ReaderDeleter::operator()(redisReader* reader) const {
+  redisReaderFree(reader);
+}
 
 RedisReplyParser::RedisReplyParser() : reader_(redisReaderCreateWithFunctions(functions())) {}
 RedisReplyParser::~RedisReplyParser() = default;
@@ -125,7 +128,8 @@ void appendRedisCommand(std::string& out, const std::vector<std::string_view>& a
     sizes[i] = arguments[i].size();
   }
   char* text = nullptr;
-  const auto size = redisFormatCommandArgv(&text, static_cast<int>(arguments.size()), texts.data(), sizes.data());
+  const auto size =
+      redisFormatCommandArgv(&text, static_cast<int>(arguments.size()), texts.data(), sizes.data());
   if (size > 0) {
     out.append(text, static_cast<std::size_t>(size));
     redisFreeCommand(text);

@@ -28,8 +28,9 @@ struct RedisReply {
 };
 
 /// What a server's error reply means here, by its first word: NOAUTH, WRONGPASS and NOPERM are
-/// PermissionDenied; OOM, LOADING, READONLY, BUSY, MASTERDOWN, MISCONF, CLUSTERDOWN and TRYAGAIN are
-/// Unavailable (it may pass); everything else is Internal. The message keeps the server's words.
+/// PermissionDenied; OOM, LOADING, READONLY, BUSY, MASTERDOWN, MISCONF, CLUSTERDOWN and TRYAGAIN
+/// are Unavailable (it may pass); everything else is Internal. The message keeps the server's
+/// words.
 Error redisError(std::string_view reply);
 /// Whether `error` is the server's reply of that name ("NOGROUP"), however it was put in context.
 bool isRedisError(const Error& error, std::string_view name);

@@ -22,7 +22,8 @@ TEST(RedisReplyParser, EveryType) {
 }
 
 TEST(RedisReplyParser, NestedArraysByteByByte) {
-  const std::string text = std::string("*2\r\n$1\r\na\r\n*2\r\n*1\r\n:7\r\n$4\r\n\r\n") + '\0' + "x\r\n";
+  const std::string text =
+      std::string("*2\r\n$1\r\na\r\n*2\r\n*1\r\n:7\r\n$4\r\n\r\n") + '\0' + "x\r\n";
   RedisReplyParser parser;
   for (std::size_t i = 0; i + 1 < text.size(); ++i) {
     ASSERT_TRUE(parser.feed(text.substr(i, 1)));
@@ -45,7 +46,8 @@ TEST(RedisReplyParser, RefusesWhatIsNotRedis) {
 TEST(RedisError, KindsByName) {
   EXPECT_EQ(redisError("NOPERM this user has no permissions").kind(), ErrorKind::PermissionDenied);
   EXPECT_EQ(redisError("WRONGPASS invalid").kind(), ErrorKind::PermissionDenied);
-  for (const auto* text : {"OOM command not allowed", "LOADING Redis is loading", "READONLY You can't write"}) {
+  for (const auto* text :
+       {"OOM command not allowed", "LOADING Redis is loading", "READONLY You can't write"}) {
     EXPECT_EQ(redisError(text).kind(), ErrorKind::Unavailable) << text;
   }
   EXPECT_EQ(redisError("ERR unknown command").kind(), ErrorKind::Internal);

@@ -40,7 +40,8 @@ Result<std::string> unescape(std::string_view text) {
 Result<int> parseDatabase(std::string_view text) {
   int number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failed != std::errc{} || end != text.data() + text.size() || number < 0 || number > kMaxDatabase) {
+  if (failed != std::errc{} || end != text.data() + text.size() || number < 0 ||
+      number > kMaxDatabase) {
     return bad("bad database \"" + std::string(text) + "\"");
   }
   return number;
@@ -139,7 +140,8 @@ Result<RedisUrl> RedisUrl::parse(std::string_view text) {
     rest = rest.substr(0, query);
   }
   // The last @ before the path: a password may hold one that nobody escaped.
-  if (const std::size_t at = rest.substr(0, rest.find('/')).rfind('@'); at != std::string_view::npos) {
+  if (const std::size_t at = rest.substr(0, rest.find('/')).rfind('@');
+      at != std::string_view::npos) {
     FLO_TRY(setLogin(url, rest.substr(0, at)));
     rest.remove_prefix(at + 1);
   }

@@ -25,7 +25,9 @@ TEST(RedisUrl, DefaultsAndPasswordOnly) {
 }
 
 TEST(RedisUrl, TlsWithFiles) {
-  const auto url = RedisUrl::parse("rediss://h:1?cacert=/ca.pem&cert=/c.pem&key=/k.pem&password-file=/p").value();
+  const auto url =
+      RedisUrl::parse("rediss://h:1?cacert=/ca.pem&cert=/c.pem&key=/k.pem&password-file=/p")
+          .value();
   EXPECT_TRUE(url.tls);
   EXPECT_EQ(url.ca_file, "/ca.pem");
   EXPECT_EQ(url.cert_file, "/c.pem");

@@ -22,11 +22,15 @@ class Port final : public StatusPort {
   Port(Reactor& reactor, UniqueFd listener, const Metrics& metrics, Options options)
       : metrics_(metrics),
         options_(std::move(options)),
-        server_(reactor, [this](const http::ExchangePtr& exchange) { exchange->respond(answer(exchange->request())); }),
+        server_(reactor,
+                [this](const http::ExchangePtr& exchange) {
+                  exchange->respond(answer(exchange->request()));
+                }),
         acceptor_(reactor, std::move(listener), {.on_connection = [this](UniqueFd connection) {
                     const std::string peer = net::peerName(connection.get());
-                    server_.adopt(std::move(connection), peer,
-                                  options_.address.kind == net::Address::Kind::Tcp ? options_.tls : nullptr);
+                    server_.adopt(
+                        std::move(connection), peer,
+                        options_.address.kind == net::Address::Kind::Tcp ? options_.tls : nullptr);
                   }}) {}
 
   Result<void> start() { return acceptor_.start(); }
@@ -54,7 +58,8 @@ class Port final : public StatusPort {
 
 }  // namespace
 
-Result<std::unique_ptr<StatusPort>> StatusPort::listen(Reactor& reactor, const Metrics& metrics, Options options) {
+Result<std::unique_ptr<StatusPort>> StatusPort::listen(Reactor& reactor, const Metrics& metrics,
+                                                       Options options) {
   FLO_TRY_ASSIGN(UniqueFd listener, net::listenOn(options.address));
   auto port = std::make_unique<Port>(reactor, std::move(listener), metrics, std::move(options));
   FLO_TRY(port->start());

@@ -16,12 +16,14 @@ class StatusPort {
  public:
   struct Options {
     net::Address address;
-    net::TlsContextPtr tls = nullptr;      // for tcp
-    std::function<Result<void>()> health;  // answers /healthz: 200, or 503 with the error; on the reactor's thread
+    net::TlsContextPtr tls = nullptr;  // for tcp
+    std::function<Result<void>()>
+        health;  // answers /healthz: 200, or 503 with the error; on the reactor's thread
   };
 
   /// Errors: those of net::listenOn.
-  static Result<std::unique_ptr<StatusPort>> listen(Reactor& reactor, const Metrics& metrics, Options options);
+  static Result<std::unique_ptr<StatusPort>> listen(Reactor& reactor, const Metrics& metrics,
+                                                    Options options);
   virtual ~StatusPort() = default;
 };
 

@@ -79,7 +79,8 @@ class RelayTest : public ::testing::TestWithParam<Path> {
   void TearDown() override {
     left_.reset();
     right_.reset();
-    EXPECT_TRUE(until([this] { return result_.has_value(); })) << "a relay outlives both of its peers";
+    EXPECT_TRUE(until([this] { return result_.has_value(); }))
+        << "a relay outlives both of its peers";
   }
   bool until(const std::function<bool()>& done) { return testing::runUntil(*reactor_, done); }
   void settle() {

@@ -104,8 +104,8 @@ class Connector final : public std::enable_shared_from_this<Connector> {
     while (sent_ < greeting_.size()) {
       const auto taken = session_->write(std::string_view(greeting_).substr(sent_));
       if (!taken) {
-        return finish(Error(ErrorKind::Unavailable, "connect to " + address_.toString() + ": " +
-                                                        taken.error().message()));
+        return finish(Error(ErrorKind::Unavailable,
+                            "connect to " + address_.toString() + ": " + taken.error().message()));
       }
       if (*taken == 0) {
         return;
@@ -171,9 +171,10 @@ void connectStream(Reactor& reactor, const StreamEndpoint& endpoint, const Strea
       return done(std::move(to).error());
     }
     if (to->tls && !dial.tls) {
-      return done(Error(ErrorKind::InvalidArgument,
-                        "the stream is at " + endpoint.address +
-                            ", on another host: a certificate of the cluster is needed to go there"));
+      return done(
+          Error(ErrorKind::InvalidArgument,
+                "the stream is at " + endpoint.address +
+                    ", on another host: a certificate of the cluster is needed to go there"));
     }
     std::make_shared<Connector>(reactor, *std::move(to), std::move(dial.tls), endpoint.ticket,
                                 std::move(done))

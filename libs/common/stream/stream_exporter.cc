@@ -76,8 +76,8 @@ class TlsStreamExporter final : public std::enable_shared_from_this<TlsStreamExp
         reactor_, std::move(fd),
         {.context = options_.tls, .handshake_timeout = options_.ticket_lifetime});
     const std::uint64_t number = ++last_visitor_;
-    visitor.deadline = reactor_.runAfter(options_.ticket_lifetime,
-                                         [this, number] { dismiss(number)->abort(); });
+    visitor.deadline =
+        reactor_.runAfter(options_.ticket_lifetime, [this, number] { dismiss(number)->abort(); });
     const net::StreamPtr stream = visitor.stream;
     visitors_.emplace(number, std::move(visitor));
     stream->start([this, number] { readTicket(number); }, [] {});
@@ -110,7 +110,8 @@ class TlsStreamExporter final : public std::enable_shared_from_this<TlsStreamExp
     const auto line = visitors_.at(number).line;
     const std::string peer = visitors_.at(number).peer;
     net::StreamPtr remote = dismiss(number);
-    auto local = line.back() == '\n' ? tickets_.take({line.data(), ExportTickets::kDigits}) : std::nullopt;
+    auto local =
+        line.back() == '\n' ? tickets_.take({line.data(), ExportTickets::kDigits}) : std::nullopt;
     if (!local) {
       log::warning("stream port: a ticket that is void or was never issued", {{"peer", peer}});
       remote->abort();
@@ -174,8 +175,9 @@ Result<std::unique_ptr<StreamExporter>> StreamExporter::listen(Reactor& reactor,
                                                                const Options& options) {
   if (!options.tls || options.tls->role() != net::TlsContext::Role::Server ||
       options.tls->peerCheck() != net::TlsContext::PeerCheck::Required) {
-    return Error{ErrorKind::InvalidArgument,
-                 "streams between hosts need mutual TLS: a certificate, its key and the cluster's CA"};
+    return Error{
+        ErrorKind::InvalidArgument,
+        "streams between hosts need mutual TLS: a certificate, its key and the cluster's CA"};
   }
   FLO_TRY_ASSIGN(UniqueFd listener, net::listenOn(options.listen));
   FLO_TRY_ASSIGN(const net::Address bound, net::localAddress(listener.get()));

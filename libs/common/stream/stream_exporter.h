@@ -17,7 +17,7 @@ namespace flotilla {
 class StreamExporter {
  public:
   struct Options {
-    net::Address listen;        // tcp; port 0: the kernel's choice
+    net::Address listen;         // tcp; port 0: the kernel's choice
     std::string advertise = {};  // IP literal that gateways connect to, "" = listen.host
     net::TlsContextPtr tls;      // server context that requires certificates of the cluster
     std::chrono::milliseconds ticket_lifetime = std::chrono::seconds(10);

@@ -172,7 +172,8 @@ TEST_F(StreamExporterTest, TurnsAwayAnotherClustersCertificate) {
 TEST_F(StreamExporterTest, ATicketExpires) {
   exporter_ = listen(1ms);
   const StreamEndpoint endpoint = publish();
-  testing::runUntil(*reactor_, [] { return false; }, 20ms);
+  testing::runUntil(
+      *reactor_, [] { return false; }, 20ms);
   dial(endpoint, context(cluster_, Role::Client));
   EXPECT_TRUE(isTurnedAway());
   EXPECT_EQ(worker_.stream, nullptr);
@@ -187,13 +188,12 @@ TEST_F(StreamExporterTest, ADialWithoutCertificateSaysWhatIsMissing) {
 
 TEST_F(StreamExporterTest, WillNotServeWithoutMutualTls) {
   const auto identity = cluster_.issue("server");
-  const auto anyone = net::TlsContext::create({.role = Role::Server,
-                                               .cert_file = identity.cert_file,
-                                               .key_file = identity.key_file})
-                          .value();
+  const auto anyone =
+      net::TlsContext::create(
+          {.role = Role::Server, .cert_file = identity.cert_file, .key_file = identity.key_file})
+          .value();
   const auto refused = StreamExporter::listen(
-      *reactor_,
-      {.listen = {.kind = net::Address::Kind::Tcp, .host = "127.0.0.1"}, .tls = anyone});
+      *reactor_, {.listen = {.kind = net::Address::Kind::Tcp, .host = "127.0.0.1"}, .tls = anyone});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind(), ErrorKind::InvalidArgument);
 }

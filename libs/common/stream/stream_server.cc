@@ -144,7 +144,8 @@ void UnixStreamServer::readTicket(int number) {
 void UnixStreamServer::admit(int number) {
   const auto line = visitors_.at(number).line;
   UniqueFd fd = dismiss(number);
-  auto accepted = line.back() == '\n' ? tickets_.take({line.data(), Tickets::kDigits}) : std::nullopt;
+  auto accepted =
+      line.back() == '\n' ? tickets_.take({line.data(), Tickets::kDigits}) : std::nullopt;
   if (!accepted) {
     log::warning("stream socket: a ticket that is void or was never issued",
                  {{"socket", path_}, {"peer", net::peerName(fd.get())}});

@@ -44,11 +44,12 @@ class WiredCluster final : public ClusterEndpoint {
 
   Result<void> wire(const std::string& url, CheckedClusterSettings settings, JobQueue& queue) {
     FLO_TRY_ASSIGN(discovery_, makeDiscovery(url, reactor_, settings.discovery));
-    FLO_TRY_ASSIGN(swarm_,
-                   SwarmCluster::create(
-                       std::move(settings.swarm), reactor_,
-                       [&queue](const std::string& id) { return std::make_shared<QueueEngine>(queue, id); },
-                       *discovery_, directory_, *streams_));
+    FLO_TRY_ASSIGN(swarm_, SwarmCluster::create(
+                               std::move(settings.swarm), reactor_,
+                               [&queue](const std::string& id) {
+                                 return std::make_shared<QueueEngine>(queue, id);
+                               },
+                               *discovery_, directory_, *streams_));
     return {};
   }
 
@@ -91,14 +92,15 @@ Result<std::unique_ptr<ClusterEndpoint>> ClusterEndpoint::create(
     const std::string& run_folder, Reactor& reactor, JobQueue& queue) {
   FLO_TRY_ASSIGN(auto checked, checkClusterSettings(settings));
   FLO_TRY(makePrivateFolder(run_folder));
-  FLO_TRY_ASSIGN(auto streams, StreamServer::listenUnix(
-                                   reactor, run_folder + "/" + std::to_string(::getpid()) + ".sock"));
+  FLO_TRY_ASSIGN(
+      auto streams,
+      StreamServer::listenUnix(reactor, run_folder + "/" + std::to_string(::getpid()) + ".sock"));
   auto directory = RedisConnection::create(
-      reactor, {.target = redis, .name = "flotilla-directory"},
-      {.on_lost = [](const Error& why) {
+      reactor, {.target = redis, .name = "flotilla-directory"}, {.on_lost = [](const Error& why) {
         log::warning("the directory of hosts is away", {{"error", why.message()}});
       }});
-  auto made = std::make_unique<WiredCluster>(reactor, std::move(directory), cluster, std::move(streams));
+  auto made =
+      std::make_unique<WiredCluster>(reactor, std::move(directory), cluster, std::move(streams));
   checked.discovery.cluster = cluster;
   FLO_TRY(made->wire(settings.discovery, std::move(checked), queue));
   return std::unique_ptr<ClusterEndpoint>(std::move(made));

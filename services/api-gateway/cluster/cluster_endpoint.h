@@ -10,9 +10,9 @@
 
 namespace flotilla::gateway {
 
-/// A gateway's whole way to a cluster: discovery, the directory in Redis, the queue to every engine,
-/// and the SwarmCluster that makes one engine of them. Made and destroyed on the reactor's thread,
-/// or while it does not run.
+/// A gateway's whole way to a cluster: discovery, the directory in Redis, the queue to every
+/// engine, and the SwarmCluster that makes one engine of them. Made and destroyed on the reactor's
+/// thread, or while it does not run.
 class ClusterEndpoint {
  public:
   /// What reactor, queue and settings are outlives it. `redis` is the queue's, `cluster` its name

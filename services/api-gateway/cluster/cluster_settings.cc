@@ -43,7 +43,8 @@ Result<double> overcommit(const std::vector<std::string>& options) {
     value = *given;
   }
   if (value <= -1) {
-    return invalid("swarm.overcommit should be larger than -1, " + std::to_string(value) + " is invalid");
+    return invalid("swarm.overcommit should be larger than -1, " + std::to_string(value) +
+                   " is invalid");
   }
   return value;
 }
@@ -70,24 +71,31 @@ void declareCluster(CLI::App& app, ClusterSettings& settings) {
       ->envname("SWARM_DISCOVERY");
   app.add_option("--strategy", settings.strategy, "How hosts are chosen for new containers: spread")
       ->capture_default_str();
-  app.add_option("--cluster-heartbeat", settings.heartbeat, "Time between looks at discovery")->capture_default_str();
-  app.add_option("--engine-refresh-min-interval", settings.refresh_min, "Shortest time between full reports of an engine")
+  app.add_option("--cluster-heartbeat", settings.heartbeat, "Time between looks at discovery")
       ->capture_default_str();
-  app.add_option("--engine-refresh-max-interval", settings.refresh_max, "Longest time between full reports of an engine")
+  app.add_option("--engine-refresh-min-interval", settings.refresh_min,
+                 "Shortest time between full reports of an engine")
       ->capture_default_str();
-  app.add_option("--engine-failure-retry", settings.failure_retry, "Missed answers that make an engine unhealthy")
+  app.add_option("--engine-refresh-max-interval", settings.refresh_max,
+                 "Longest time between full reports of an engine")
+      ->capture_default_str();
+  app.add_option("--engine-failure-retry", settings.failure_retry,
+                 "Missed answers that make an engine unhealthy")
       ->capture_default_str();
   app.add_option("--cluster-opt", settings.cluster_options, "key=value: swarm.overcommit");
-  app.add_option("--cluster-tlscacert", settings.tls_ca_cert, "The cluster's certificate authority");
-  app.add_option("--cluster-tlscert", settings.tls_cert, "Certificate of this gateway in the cluster");
+  app.add_option("--cluster-tlscacert", settings.tls_ca_cert,
+                 "The cluster's certificate authority");
+  app.add_option("--cluster-tlscert", settings.tls_cert,
+                 "Certificate of this gateway in the cluster");
   app.add_option("--cluster-tlskey", settings.tls_key, "Key of that certificate");
 }
 
 Result<CheckedClusterSettings> checkClusterSettings(const ClusterSettings& settings) {
   CheckedClusterSettings checked;
   FLO_TRY_ASSIGN(checked.swarm.dial.tls, clusterTls(settings));
-  checked.discovery.token = {
-      .ca_file = settings.tls_ca_cert, .cert_file = settings.tls_cert, .key_file = settings.tls_key};
+  checked.discovery.token = {.ca_file = settings.tls_ca_cert,
+                             .cert_file = settings.tls_cert,
+                             .key_file = settings.tls_key};
   const auto heartbeat = config::parseDuration(settings.heartbeat);
   if (!heartbeat) {
     return invalid("invalid --cluster-heartbeat: " + heartbeat.error().message());

@@ -36,7 +36,8 @@ std::vector<const ContainerIndex::Entry*> ContainerIndex::matches(std::string_vi
     }
   }
   if (found.empty() && !reference.empty()) {
-    for (auto at = by_id_.lower_bound(reference); at != by_id_.end() && at->first.starts_with(reference); ++at) {
+    for (auto at = by_id_.lower_bound(reference);
+         at != by_id_.end() && at->first.starts_with(reference); ++at) {
       add(at->second);
     }
   }
@@ -66,8 +67,9 @@ const ContainerIndex::Entry* ContainerIndex::byId(const std::string& id) const {
 
 std::vector<std::string> ContainerIndex::named(std::string_view name) const {
   const auto found = ids_by_name_.find(name);
-  return found == ids_by_name_.end() ? std::vector<std::string>{}
-                                     : std::vector<std::string>(found->second.begin(), found->second.end());
+  return found == ids_by_name_.end()
+             ? std::vector<std::string>{}
+             : std::vector<std::string>(found->second.begin(), found->second.end());
 }
 
 void ContainerIndex::count(const Entry& entry, int sign) {
@@ -158,7 +160,8 @@ const ContainerIndex::Entry* ContainerIndex::byExec(const std::string& exec_id) 
   return found == container_by_exec_.end() ? nullptr : byId(found->second);
 }
 
-void ContainerIndex::replace(const HostPtr& host, std::vector<ContainerRow> rows, std::uint64_t asked_at) {
+void ContainerIndex::replace(const HostPtr& host, std::vector<ContainerRow> rows,
+                             std::uint64_t asked_at) {
   std::set<std::string> reported;
   for (ContainerRow& row : rows) {
     reported.insert(row.id);
@@ -169,7 +172,8 @@ void ContainerIndex::replace(const HostPtr& host, std::vector<ContainerRow> rows
   }
   for (auto at = by_id_.begin(); at != by_id_.end();) {
     const auto next = std::next(at);
-    if (at->second.host == host && at->second.touched <= asked_at && !reported.contains(at->first)) {
+    if (at->second.host == host && at->second.touched <= asked_at &&
+        !reported.contains(at->first)) {
       erase(at);
     }
     at = next;
@@ -180,8 +184,8 @@ void ContainerIndex::replaceNamed(const HostPtr& host, std::string_view referenc
                                   std::vector<ContainerRow> rows, std::uint64_t asked_at) {
   std::vector<std::string> gone;
   for (const Entry* entry : matches(reference, host.get())) {
-    const bool reported = std::any_of(rows.begin(), rows.end(),
-                                      [&](const ContainerRow& row) { return row.id == entry->row.id; });
+    const bool reported = std::any_of(
+        rows.begin(), rows.end(), [&](const ContainerRow& row) { return row.id == entry->row.id; });
     if (!reported && entry->touched <= asked_at) {
       gone.push_back(entry->row.id);
     }

@@ -31,7 +31,7 @@ class ContainerIndex {
 
   /// What a reference names, in Docker's order: full id, name, unambiguous prefix of an id.
   struct Found {
-    const Entry* entry = nullptr;  // valid until the index changes
+    const Entry* entry = nullptr;    // valid until the index changes
     std::vector<std::string> hosts;  // names of the hosts that hold one, when more than one does
   };
   [[nodiscard]] Found find(std::string_view reference) const;
@@ -67,7 +67,8 @@ class ContainerIndex {
 
   [[nodiscard]] Found search(std::string_view reference, const Host* only) const;
   /// What a reference names that is no full id: a name, else the start of an id.
-  [[nodiscard]] std::vector<const Entry*> matches(std::string_view reference, const Host* only) const;
+  [[nodiscard]] std::vector<const Entry*> matches(std::string_view reference,
+                                                  const Host* only) const;
   void count(const Entry& entry, int sign);
   void dropName(const std::string& name, const std::string& id);
   void erase(ById::iterator at);

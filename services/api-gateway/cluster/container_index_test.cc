@@ -75,8 +75,8 @@ TEST_F(ContainerIndexTest, FollowsRenamesAndRemovals) {
 
 TEST_F(ContainerIndexTest, AReportReplacesWhatIsOlderThanItsQuestion) {
   const auto asked_at = index_.moment();
-  index_.put(one_, row("ee11", "fresh"));      // made while the report was under way
-  index_.setState("aa11", "exited");           // changed meanwhile
+  index_.put(one_, row("ee11", "fresh"));  // made while the report was under way
+  index_.setState("aa11", "exited");       // changed meanwhile
   auto stale = row("aa11", "web");
   index_.replace(one_, {stale}, asked_at);
   EXPECT_EQ(hostOf("db"), nullptr) << "not in the report";
@@ -87,7 +87,8 @@ TEST_F(ContainerIndexTest, AReportReplacesWhatIsOlderThanItsQuestion) {
 
 TEST_F(ContainerIndexTest, AReportOfOneReferenceSettlesWhatItNames) {
   const auto asked_at = index_.moment();
-  index_.put(two_, row("dd11", "web"));  // it moved there meanwhile, and the first host does not know it
+  index_.put(two_,
+             row("dd11", "web"));  // it moved there meanwhile, and the first host does not know it
   ASSERT_EQ(hostOf("web"), nullptr) << "ambiguous";
   index_.replaceNamed(two_, "web", {}, asked_at);
   ASSERT_EQ(hostOf("web"), nullptr) << "made after the question";

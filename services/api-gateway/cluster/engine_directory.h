@@ -23,7 +23,8 @@ class EngineDirectory {
   virtual ~EngineDirectory() = default;
 
   /// Errors: NotFound (nobody at that address), Unavailable.
-  virtual void find(const std::string& address, std::function<void(Result<EngineIdentity>)> done) = 0;
+  virtual void find(const std::string& address,
+                    std::function<void(Result<EngineIdentity>)> done) = 0;
 
   /// Keeps a container name from everyone else while its container is made or renamed; `lifetime`
   /// ends a reservation whose owner died. Errors: AlreadyExists, Unavailable.

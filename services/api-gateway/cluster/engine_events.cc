@@ -16,8 +16,8 @@ constexpr std::size_t kLongestLine = 1U << 20U;
 
 std::shared_ptr<EngineEvents> EngineEvents::open(Reactor& reactor, StreamDial dial, HostPtr host,
                                                  JobEnv env, Callbacks callbacks) {
-  auto events =
-      std::make_shared<EngineEvents>(reactor, std::move(dial), std::move(host), std::move(callbacks));
+  auto events = std::make_shared<EngineEvents>(reactor, std::move(dial), std::move(host),
+                                               std::move(callbacks));
   // Later: the caller has its pointer when the first callback comes.
   reactor.post([events, env = std::move(env)]() mutable { events->submit(std::move(env)); });
   return events;
@@ -33,17 +33,18 @@ void EngineEvents::submit(JobEnv env) {
   job.env = std::move(env);
   job.lifetime = kPickUp;
   awaited_ = true;
-  host_->engine->submit(
-      std::move(job),
-      {.on_established =
-           [self = shared_from_this()](const Established& message) {
-             onLoop(self->reactor_, [self, message] { self->established(message); });
-           },
-       .on_result =
-           [self = shared_from_this()](JobResult result) {
-             onLoop(self->reactor_,
-                    [self, result = std::move(result)]() mutable { self->finished(std::move(result)); });
-           }});
+  host_->engine->submit(std::move(job),
+                        {.on_established =
+                             [self = shared_from_this()](const Established& message) {
+                               onLoop(self->reactor_,
+                                      [self, message] { self->established(message); });
+                             },
+                         .on_result =
+                             [self = shared_from_this()](JobResult result) {
+                               onLoop(self->reactor_, [self, result = std::move(result)]() mutable {
+                                 self->finished(std::move(result));
+                               });
+                             }});
 }
 
 void EngineEvents::established(const Established& message) {
@@ -51,9 +52,10 @@ void EngineEvents::established(const Established& message) {
     return;
   }
   connecting_ = true;
-  connectStream(reactor_, *message.stream, dial_, [self = shared_from_this()](Result<net::StreamPtr> stream) {
-    self->connected(std::move(stream));
-  });
+  connectStream(reactor_, *message.stream, dial_,
+                [self = shared_from_this()](Result<net::StreamPtr> stream) {
+                  self->connected(std::move(stream));
+                });
 }
 
 void EngineEvents::connected(Result<net::StreamPtr> stream) {
@@ -88,7 +90,8 @@ void EngineEvents::readable() {
   }
   buffer_.append(piece.data(), *size);
   std::size_t at = 0;
-  for (std::size_t line = 0; !ended_ && (line = buffer_.find('\n', at)) != std::string::npos; at = line + 1) {
+  for (std::size_t line = 0; !ended_ && (line = buffer_.find('\n', at)) != std::string::npos;
+       at = line + 1) {
     callbacks_.on_line(std::string_view(buffer_).substr(at, line - at));
   }
   buffer_.erase(0, at);

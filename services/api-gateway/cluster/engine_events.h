@@ -24,15 +24,18 @@ class EngineEvents : public std::enable_shared_from_this<EngineEvents> {
     std::function<void(Result<void>)> on_end;
   };
 
-  static std::shared_ptr<EngineEvents> open(Reactor& reactor, StreamDial dial, HostPtr host, JobEnv env,
-                                            Callbacks callbacks);
+  static std::shared_ptr<EngineEvents> open(Reactor& reactor, StreamDial dial, HostPtr host,
+                                            JobEnv env, Callbacks callbacks);
 
   void pause(bool paused);
   /// Ends it without a word.
   void close();
 
   EngineEvents(Reactor& reactor, StreamDial dial, HostPtr host, Callbacks callbacks)
-      : reactor_(reactor), dial_(std::move(dial)), host_(std::move(host)), callbacks_(std::move(callbacks)) {}
+      : reactor_(reactor),
+        dial_(std::move(dial)),
+        host_(std::move(host)),
+        callbacks_(std::move(callbacks)) {}
 
  private:
   void submit(JobEnv env);

@@ -46,7 +46,8 @@ HostFacts parseFacts(const Json& info) {
 std::vector<HostPort> parsePorts(const Json& row) {
   std::vector<HostPort> ports;
   for (const Json& asked : memberOf(row, "HostPorts")) {
-    if (auto port = parseHostPort(textOf(asked, "IP"), textOf(asked, "Port"), textOf(asked, "Container"))) {
+    if (auto port =
+            parseHostPort(textOf(asked, "IP"), textOf(asked, "Port"), textOf(asked, "Container"))) {
       ports.push_back(*std::move(port));
     }
   }
@@ -91,7 +92,8 @@ ContainerRow parseRow(const Json& item) {
 
 }  // namespace
 
-std::optional<HostPort> parseHostPort(std::string ip, std::string_view port, std::string_view container) {
+std::optional<HostPort> parseHostPort(std::string ip, std::string_view port,
+                                      std::string_view container) {
   const auto parse = [](std::string_view digits) {
     int value = 0;
     const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -104,8 +106,9 @@ std::optional<HostPort> parseHostPort(std::string ip, std::string_view port, std
     return std::nullopt;
   }
   const auto slash = container.find('/');
-  return HostPort{std::move(ip), first, last,
-                  slash == std::string_view::npos ? "tcp" : std::string(container.substr(slash + 1))};
+  return HostPort{
+      std::move(ip), first, last,
+      slash == std::string_view::npos ? "tcp" : std::string(container.substr(slash + 1))};
 }
 
 Result<EngineReport> parseEngineReport(std::string_view body) {

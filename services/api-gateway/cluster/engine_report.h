@@ -23,7 +23,7 @@ struct HostPort {
 struct ContainerRow {
   std::string id, name;
   std::string image, image_id;
-  std::string state;         // Docker's word: "running"
+  std::string state;  // Docker's word: "running"
   std::string network_mode;
   std::int64_t created_ns = 0;
   std::int64_t nano_cpus = 0, memory = 0;  // asked for; 0 = nothing
@@ -54,6 +54,7 @@ Result<EngineReport> parseEngineReport(std::string_view body);
 
 /// The ports a create request's or a report's bindings ask for: `port` is "8080" or "8000-8010",
 /// `container` "80/tcp". Nothing for ports left to chance.
-std::optional<HostPort> parseHostPort(std::string ip, std::string_view port, std::string_view container);
+std::optional<HostPort> parseHostPort(std::string ip, std::string_view port,
+                                      std::string_view container);
 
 }  // namespace flotilla::gateway

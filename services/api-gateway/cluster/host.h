@@ -10,7 +10,7 @@
 namespace flotilla::gateway {
 
 enum class HostState {
-  Pending,       // listed by discovery, not validated yet (or refused: see error)
+  Pending,  // listed by discovery, not validated yet (or refused: see error)
   Healthy,
   Unhealthy,     // does not answer; its containers are shown as they were
   Disconnected,  // left discovery; kept only by what still uses it
@@ -19,10 +19,14 @@ enum class HostState {
 /// "Healthy" and so on, as `docker info` shows them.
 constexpr const char* stateName(HostState state) {
   switch (state) {
-    case HostState::Pending: return "Pending";
-    case HostState::Healthy: return "Healthy";
-    case HostState::Unhealthy: return "Unhealthy";
-    case HostState::Disconnected: return "Disconnected";
+    case HostState::Pending:
+      return "Pending";
+    case HostState::Healthy:
+      return "Healthy";
+    case HostState::Unhealthy:
+      return "Unhealthy";
+    case HostState::Disconnected:
+      return "Disconnected";
   }
   return "";
 }
@@ -31,13 +35,15 @@ constexpr const char* stateName(HostState state) {
 struct Host {
   std::string address;  // "host:port", as discovery lists it
   HostState state = HostState::Pending;
-  HostFacts facts;      // of the last report; empty before the first
-  std::string error;    // what is wrong, "" when nothing is
-  int failures = 0;     // probes without an answer, since the last answer
-  std::int64_t updated_s = 0;           // Unix time of the last report
-  std::shared_ptr<EngineClient> engine; // set from validation on
+  HostFacts facts;                       // of the last report; empty before the first
+  std::string error;                     // what is wrong, "" when nothing is
+  int failures = 0;                      // probes without an answer, since the last answer
+  std::int64_t updated_s = 0;            // Unix time of the last report
+  std::shared_ptr<EngineClient> engine;  // set from validation on
 
-  [[nodiscard]] const std::string& name() const { return facts.name.empty() ? address : facts.name; }
+  [[nodiscard]] const std::string& name() const {
+    return facts.name.empty() ? address : facts.name;
+  }
   [[nodiscard]] bool healthy() const { return state == HostState::Healthy; }
   /// The address without its port and brackets.
   [[nodiscard]] std::string ip() const {

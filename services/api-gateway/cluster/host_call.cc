@@ -28,9 +28,10 @@ std::shared_ptr<HostCall> HostCall::start(Reactor& reactor, std::shared_ptr<Engi
     client->cancel(id);
   });
   engine->submit(std::move(job), {.on_established = nullptr, .on_result = [call](JobResult result) {
-                                    onLoop(call->reactor_, [call, result = std::move(result)]() mutable {
-                                      call->finish(std::move(result));
-                                    });
+                                    onLoop(call->reactor_,
+                                           [call, result = std::move(result)]() mutable {
+                                             call->finish(std::move(result));
+                                           });
                                   }});
   return call;
 }
@@ -89,9 +90,9 @@ std::shared_ptr<FanOut> FanOut::start(Reactor& reactor, const std::vector<HostPt
   // One more than there are hosts: answers that come while this loop runs must not end it.
   gathering->missing = hosts.size() + 1;
   for (std::size_t i = 0; i < hosts.size(); ++i) {
-    gathering->calls.push_back(
-        HostCall::start(reactor, hosts[i]->engine, job, deadline(*hosts[i]),
-                        [gathering, i](JobResult result) { gathering->answered(i, std::move(result)); }));
+    gathering->calls.push_back(HostCall::start(
+        reactor, hosts[i]->engine, job, deadline(*hosts[i]),
+        [gathering, i](JobResult result) { gathering->answered(i, std::move(result)); }));
   }
   auto fan_out = std::make_shared<FanOut>();
   fan_out->gathering_ = gathering;

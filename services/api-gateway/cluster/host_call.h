@@ -20,8 +20,8 @@ class HostCall : public std::enable_shared_from_this<HostCall> {
 
   /// `done` runs once on the reactor's thread, perhaps within this call; DeadlineExceeded when the
   /// engine said nothing for `deadline` (the job is cancelled then).
-  static std::shared_ptr<HostCall> start(Reactor& reactor, std::shared_ptr<EngineClient> engine, Job job,
-                                         std::chrono::milliseconds deadline, Done done);
+  static std::shared_ptr<HostCall> start(Reactor& reactor, std::shared_ptr<EngineClient> engine,
+                                         Job job, std::chrono::milliseconds deadline, Done done);
   /// Nobody wants the answer any more: `done` does not run.
   void cancel();
 

@@ -39,21 +39,24 @@ void HostFeed::stop() {
 
 void HostFeed::open() {
   events_ = EngineEvents::open(reactor_, options_.dial, host_, JobEnv(),
-                               {.on_open = [weak = weak_from_this()] {
-                                  if (const auto self = weak.lock()) {
-                                    self->opened();
-                                  }
-                                },
-                                .on_line = [weak = weak_from_this()](std::string_view line) {
-                                  if (const auto self = weak.lock()) {
-                                    self->take(line);
-                                  }
-                                },
-                                .on_end = [weak = weak_from_this()](const Result<void>&) {
-                                  if (const auto self = weak.lock()) {
-                                    self->ended();
-                                  }
-                                }});
+                               {.on_open =
+                                    [weak = weak_from_this()] {
+                                      if (const auto self = weak.lock()) {
+                                        self->opened();
+                                      }
+                                    },
+                                .on_line =
+                                    [weak = weak_from_this()](std::string_view line) {
+                                      if (const auto self = weak.lock()) {
+                                        self->take(line);
+                                      }
+                                    },
+                                .on_end =
+                                    [weak = weak_from_this()](const Result<void>&) {
+                                      if (const auto self = weak.lock()) {
+                                        self->ended();
+                                      }
+                                    }});
 }
 
 void HostFeed::opened() {
@@ -67,7 +70,8 @@ void HostFeed::ended() {
     return;
   }
   ++failures_;
-  const auto delay = std::min<std::chrono::milliseconds>(options_.settle * failures_, options_.longest_retry);
+  const auto delay =
+      std::min<std::chrono::milliseconds>(options_.settle * failures_, options_.longest_retry);
   retry_timer_ = reactor_.runAfter(delay, [self = shared_from_this()] {
     self->retry_timer_ = 0;
     self->open();
@@ -147,25 +151,26 @@ void HostFeed::report(std::vector<std::string> ids) {
   job.args = ids;
   job.env.setBool("partial", true);  // some may be gone again
   const std::uint64_t moment = index_.moment();
-  auto call = HostCall::start(
-      reactor_, host_->engine, std::move(job), options_.answer,
-      [weak = weak_from_this(), whole = ids.empty(), moment](JobResult result) {
-        const auto self = weak.lock();
-        auto parsed = result ? parseEngineReport(result->body) : Result<EngineReport>(result.error());
-        if (!self || self->stopped_ || !parsed || !parsed->containers) {
-          return;  // the next regular report has it
-        }
-        if (whole) {
-          self->index_.replace(self->host_, *std::move(parsed->containers), moment);
-          return;
-        }
-        for (ContainerRow& row : *parsed->containers) {
-          const auto* known = self->index_.byId(row.id);
-          if (known != nullptr && known->touched <= moment) {
-            self->index_.put(self->host_, std::move(row));
-          }
-        }
-      });
+  auto call =
+      HostCall::start(reactor_, host_->engine, std::move(job), options_.answer,
+                      [weak = weak_from_this(), whole = ids.empty(), moment](JobResult result) {
+                        const auto self = weak.lock();
+                        auto parsed = result ? parseEngineReport(result->body)
+                                             : Result<EngineReport>(result.error());
+                        if (!self || self->stopped_ || !parsed || !parsed->containers) {
+                          return;  // the next regular report has it
+                        }
+                        if (whole) {
+                          self->index_.replace(self->host_, *std::move(parsed->containers), moment);
+                          return;
+                        }
+                        for (ContainerRow& row : *parsed->containers) {
+                          const auto* known = self->index_.byId(row.id);
+                          if (known != nullptr && known->touched <= moment) {
+                            self->index_.put(self->host_, std::move(row));
+                          }
+                        }
+                      });
   call_ = std::move(call);
 }
 

@@ -19,7 +19,8 @@ class HostFeed : public std::enable_shared_from_this<HostFeed> {
  public:
   struct Options {
     StreamDial dial;
-    std::chrono::milliseconds settle = std::chrono::seconds(1);  // changed rows are asked for together
+    std::chrono::milliseconds settle =
+        std::chrono::seconds(1);  // changed rows are asked for together
     std::chrono::milliseconds answer = std::chrono::seconds(5);
     std::chrono::milliseconds longest_retry = std::chrono::seconds(10);
   };

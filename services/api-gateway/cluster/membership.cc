@@ -16,7 +16,8 @@ using std::chrono::milliseconds;
 
 milliseconds randomBelow(milliseconds bound) {
   thread_local std::mt19937 generator{std::random_device{}()};
-  return milliseconds(bound.count() > 0 ? static_cast<std::int64_t>(generator()) % bound.count() : 0);
+  return milliseconds(bound.count() > 0 ? static_cast<std::int64_t>(generator()) % bound.count()
+                                        : 0);
 }
 
 /// Why an engine cannot be part of the cluster; "" when it can.
@@ -141,13 +142,14 @@ class Membership::Watched : public std::enable_shared_from_this<Watched> {
     }
     const std::uint64_t moment = owner_.listener_.moment();
     call_ = nullptr;
-    call_ = HostCall::start(owner_.reactor_, host_->engine, std::move(job), owner_.options_.deadline,
-                            [weak = weak_from_this(), full, moment](JobResult result) {
-                              if (const auto self = weak.lock(); self && !self->stopped_) {
-                                self->call_ = nullptr;
-                                self->answered(std::move(result), full, moment);
-                              }
-                            });
+    call_ =
+        HostCall::start(owner_.reactor_, host_->engine, std::move(job), owner_.options_.deadline,
+                        [weak = weak_from_this(), full, moment](JobResult result) {
+                          if (const auto self = weak.lock(); self && !self->stopped_) {
+                            self->call_ = nullptr;
+                            self->answered(std::move(result), full, moment);
+                          }
+                        });
   }
 
   void answered(JobResult result, bool full, std::uint64_t moment) {
@@ -186,7 +188,8 @@ class Membership::Watched : public std::enable_shared_from_this<Watched> {
       // Asked again: two addresses may have been validated at the same time.
       const std::string double_of = owner_.duplicateOf(*host_, host_->facts.engine_id);
       if (!double_of.empty()) {
-        refuse("duplicate engine ID " + host_->facts.engine_id + ": it is also that of " + double_of);
+        refuse("duplicate engine ID " + host_->facts.engine_id + ": it is also that of " +
+               double_of);
         return;
       }
     }
@@ -214,13 +217,13 @@ class Membership::Watched : public std::enable_shared_from_this<Watched> {
       later(options.confirm);
       return;
     }
-    const bool was_healthy = std::exchange(host_->state, HostState::Unhealthy) == HostState::Healthy;
+    const bool was_healthy =
+        std::exchange(host_->state, HostState::Unhealthy) == HostState::Healthy;
     const int rounds = std::clamp(host_->failures - options.failure_retry, 0, 4);
     later(options.pulse * (1 + rounds));
     if (was_healthy) {
-      log::warning("host does not answer", {{"host", host_->name()},
-                                            {"address", host_->address},
-                                            {"error", host_->error}});
+      log::warning("host does not answer",
+                   {{"host", host_->name()}, {"address", host_->address}, {"error", host_->error}});
       owner_.listener_.hostDown(host_);
     }
   }
@@ -237,7 +240,8 @@ class Membership::Watched : public std::enable_shared_from_this<Watched> {
     host_->updated_s = std::time(nullptr);
     // A host that has just been started is tried soon, one that is refused for good is not.
     const auto longest = owner_.options_.validate_retry;
-    const milliseconds delay = std::min(longest, longest / 32 * (1 << std::min(pending_tries_++, 5)));
+    const milliseconds delay =
+        std::min(longest, longest / 32 * (1 << std::min(pending_tries_++, 5)));
     later(delay);
   }
 
@@ -274,7 +278,8 @@ void Membership::update(const DiscoveryEntries& entries) {
     }
     const auto leaving = at->second;
     at = watched_.erase(at);
-    log::info("host left discovery", {{"host", leaving->host()->name()}, {"address", leaving->host()->address}});
+    log::info("host left discovery",
+              {{"host", leaving->host()->name()}, {"address", leaving->host()->address}});
     leaving->stop();
   }
   for (const std::string& address : listed) {

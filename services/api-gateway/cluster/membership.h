@@ -19,10 +19,10 @@ struct MembershipOptions {
   std::chrono::milliseconds refresh_min = std::chrono::seconds(30);  // between full reports
   std::chrono::milliseconds refresh_max = std::chrono::seconds(60);
   int failure_retry = 3;  // probes without an answer that make a host unhealthy
-  std::chrono::milliseconds pulse = std::chrono::seconds(3);     // between probes
-  std::chrono::milliseconds deadline = std::chrono::seconds(3);  // of a probe
+  std::chrono::milliseconds pulse = std::chrono::seconds(3);           // between probes
+  std::chrono::milliseconds deadline = std::chrono::seconds(3);        // of a probe
   std::chrono::milliseconds confirm = std::chrono::milliseconds(500);  // next probe after a failure
-  std::chrono::milliseconds validate_retry = std::chrono::seconds(10); // at most, for pending ones
+  std::chrono::milliseconds validate_retry = std::chrono::seconds(10);  // at most, for pending ones
 };
 
 /// Told of changes of the membership, on the reactor's thread.
@@ -33,7 +33,8 @@ class MembershipListener {
   /// A moment of the container index, taken before a report is asked for.
   virtual std::uint64_t moment() = 0;
   /// All containers of a host as they were some time after `moment`.
-  virtual void reported(const HostPtr& host, std::vector<ContainerRow> rows, std::uint64_t moment) = 0;
+  virtual void reported(const HostPtr& host, std::vector<ContainerRow> rows,
+                        std::uint64_t moment) = 0;
   /// Became healthy: for the first time, or `again`. After its reported().
   virtual void hostUp(const HostPtr& host, bool again) = 0;
   virtual void hostDown(const HostPtr& host) = 0;
@@ -48,8 +49,8 @@ class Membership {
  public:
   using Connect = std::function<std::shared_ptr<EngineClient>(const std::string& engine_id)>;
 
-  Membership(Reactor& reactor, EngineDirectory& directory, Connect connect, MembershipOptions options,
-             MembershipListener& listener);
+  Membership(Reactor& reactor, EngineDirectory& directory, Connect connect,
+             MembershipOptions options, MembershipListener& listener);
   ~Membership();
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;

@@ -17,7 +17,8 @@ TEST_F(MembershipTest, ShowsHealthyHostsInInfo) {
   EXPECT_EQ(rows["Reserved CPUs"], "0 / 2");
   EXPECT_EQ(rows["Reserved Memory"], "0 B / 1 GiB");
   EXPECT_NE(rows["Labels"].find("zone=a"), std::string::npos);
-  EXPECT_EQ(rows["Labels"].find("node=x"), std::string::npos) << "a label called node would be a lie";
+  EXPECT_EQ(rows["Labels"].find("node=x"), std::string::npos)
+      << "a label called node would be a lie";
   const auto info = document(call("info"));
   EXPECT_EQ(info["NCPU"], 4);
   EXPECT_EQ(info["MemTotal"], std::int64_t{2} << 30U);
@@ -29,7 +30,8 @@ TEST_F(MembershipTest, RefusesWhatHasNoResources) {
   start();
   engine("empty").cpus = 0;
   list({"node-1", "empty"});
-  EXPECT_TRUE(eventually([&] { return infoOf("empty")["Error"].starts_with("cannot get resources"); }));
+  EXPECT_TRUE(
+      eventually([&] { return infoOf("empty")["Error"].starts_with("cannot get resources"); }));
   EXPECT_EQ(infoOf("empty")["Status"], "Pending");
 }
 
@@ -38,9 +40,8 @@ TEST_F(MembershipTest, RefusesLabelsThatAreNoPairs) {
   start();
   engine("odd").labels = {"zone"};
   list({"node-1", "odd"});
-  EXPECT_TRUE(eventually([&] {
-    return infoOf("odd")["Error"] == "an engine label must be key=value: \"zone\"";
-  }));
+  EXPECT_TRUE(eventually(
+      [&] { return infoOf("odd")["Error"] == "an engine label must be key=value: \"zone\""; }));
 }
 
 TEST_F(MembershipTest, RefusesADuplicateEngineIdWithItsReason) {
@@ -49,7 +50,8 @@ TEST_F(MembershipTest, RefusesADuplicateEngineIdWithItsReason) {
   onLoop([&] { directory().announce("clone:1", {"same", "clone", ""}); });
   list({"node-1", "clone"});
   EXPECT_TRUE(eventually([&] {
-    return infoOf("clone")["Error"] == "duplicate engine ID same: it is also that of node-1 (node-1:1)";
+    return infoOf("clone")["Error"] ==
+           "duplicate engine ID same: it is also that of node-1 (node-1:1)";
   }));
   EXPECT_EQ(infoOf("node-1")["Status"], "Healthy");
 }
@@ -57,18 +59,20 @@ TEST_F(MembershipTest, RefusesADuplicateEngineIdWithItsReason) {
 TEST_F(MembershipTest, ShowsWhyAHostRefusesToServe) {
   engine("node-1");
   start();
-  onLoop([&] { directory().announce("clone:1", {"id-x", "clone", "another host owns engine id-x"}); });
+  onLoop([&] {
+    directory().announce("clone:1", {"id-x", "clone", "another host owns engine id-x"});
+  });
   list({"node-1", "clone"});
-  EXPECT_TRUE(eventually([&] { return infoOf("clone")["Error"] == "another host owns engine id-x"; }));
+  EXPECT_TRUE(
+      eventually([&] { return infoOf("clone")["Error"] == "another host owns engine id-x"; }));
 }
 
 TEST_F(MembershipTest, AnAddressThatNobodyAnnouncedStaysPendingUntilSomeoneDoes) {
   engine("node-1");
   start();
   list({"node-1", "late"});
-  EXPECT_TRUE(eventually([&] {
-    return infoOf("late")["Error"] == "no engine has announced itself at late:1";
-  }));
+  EXPECT_TRUE(eventually(
+      [&] { return infoOf("late")["Error"] == "no engine has announced itself at late:1"; }));
   onLoop([&] { engine("late"); });
   EXPECT_TRUE(becomes("late", "Healthy"));
 }

@@ -17,14 +17,16 @@ Result<EngineIdentity> identityIn(const Result<RedisReply>& reply, const std::st
     return Error{ErrorKind::NotFound, "no engine has announced itself at " + address};
   }
   FLO_TRY_ASSIGN(HostRecord record, decodeHostRecord(reply->text));
-  return EngineIdentity{std::move(record.engine_id), std::move(record.name), std::move(record.refusal)};
+  return EngineIdentity{std::move(record.engine_id), std::move(record.name),
+                        std::move(record.refusal)};
 }
 
 constexpr std::string_view kDeleteIfOwn =
     "return redis.call('GET',KEYS[1])==ARGV[1] and redis.call('DEL',KEYS[1]) or 0";
 constexpr std::size_t kLostKept = 10'000;  // they end by themselves within a minute
 
-void remember(std::map<std::string, std::string>& lost, const std::string& key, const std::string& owner) {
+void remember(std::map<std::string, std::string>& lost, const std::string& key,
+              const std::string& owner) {
   if (lost.size() >= kLostKept) {
     lost.clear();
   }
@@ -33,7 +35,8 @@ void remember(std::map<std::string, std::string>& lost, const std::string& key, 
 
 }  // namespace
 
-void RedisDirectory::find(const std::string& address, std::function<void(Result<EngineIdentity>)> done) {
+void RedisDirectory::find(const std::string& address,
+                          std::function<void(Result<EngineIdentity>)> done) {
   redis_->send({"GET", keys_.host(address)},
                [address, done = std::move(done)](const Result<RedisReply>& reply) {
                  done(identityIn(reply, address));

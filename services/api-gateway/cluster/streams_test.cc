@@ -19,7 +19,8 @@ class StreamsTest : public ClusterFixture {
     }
   }
 
-  std::shared_ptr<Outcome> open(const std::string& name, std::map<std::string, std::string> env = {}) {
+  std::shared_ptr<Outcome> open(const std::string& name,
+                                std::map<std::string, std::string> env = {}) {
     Job job;
     job.name = name;
     for (auto& [key, value] : env) {
@@ -198,11 +199,12 @@ TEST(DecorateEvent, AddsTheNodeAndKeepsTheRest) {
   host.facts.name = "n1";
   host.facts.engine_id = "id1";
   std::int64_t time = 0;
-  EXPECT_EQ(decorateEvent(R"({"Type":"image","Action":"tag","timeNano":7})", host, &time),
-            R"({"Type":"image","Action":"tag","timeNano":7,"Actor":{"Attributes":{"node.name":"n1",)"
-            R"("node.id":"id1","node.addr":"10.0.0.1:2375","node.ip":"10.0.0.1"}},)"
-            R"("node":{"Name":"n1","Id":"id1","Addr":"10.0.0.1:2375","Ip":"10.0.0.1"}})"
-            "\n");
+  EXPECT_EQ(
+      decorateEvent(R"({"Type":"image","Action":"tag","timeNano":7})", host, &time),
+      R"({"Type":"image","Action":"tag","timeNano":7,"Actor":{"Attributes":{"node.name":"n1",)"
+      R"("node.id":"id1","node.addr":"10.0.0.1:2375","node.ip":"10.0.0.1"}},)"
+      R"("node":{"Name":"n1","Id":"id1","Addr":"10.0.0.1:2375","Ip":"10.0.0.1"}})"
+      "\n");
   EXPECT_EQ(time, 7);
   EXPECT_EQ(decorateEvent("no event", host, nullptr), "");
 }

@@ -107,24 +107,26 @@ class Swarm final : public SwarmCluster, private MembershipListener {
   Swarm& operator=(const Swarm&) = delete;
 
   void start(std::function<void()> ready) override {
-    watch_ = discovery_.watch([this, ready = std::move(ready)](Result<DiscoveryEntries> entries) mutable {
-      if (entries) {
-        membership_.update(*entries);
-      } else {
-        log::warning("discovery error", {{"error", entries.error().message()}});
-      }
-      if (const auto first = std::exchange(ready, nullptr)) {
-        first();
-      }
-    });
+    watch_ = discovery_.watch(
+        [this, ready = std::move(ready)](Result<DiscoveryEntries> entries) mutable {
+          if (entries) {
+            membership_.update(*entries);
+          } else {
+            log::warning("discovery error", {{"error", entries.error().message()}});
+          }
+          if (const auto first = std::exchange(ready, nullptr)) {
+            first();
+          }
+        });
   }
 
   void submit(Job job, JobQueue::Callbacks callbacks) override {
-    onLoop(reactor_, [alive = alive_, job = std::move(job), callbacks = std::move(callbacks)]() mutable {
-      if (*alive != nullptr) {
-        (*alive)->run(std::move(job), std::move(callbacks));
-      }
-    });
+    onLoop(reactor_,
+           [alive = alive_, job = std::move(job), callbacks = std::move(callbacks)]() mutable {
+             if (*alive != nullptr) {
+               (*alive)->run(std::move(job), std::move(callbacks));
+             }
+           });
   }
 
   void cancel(const std::string& job_id) override {
@@ -153,7 +155,8 @@ class Swarm final : public SwarmCluster, private MembershipListener {
 
   std::uint64_t moment() override { return index_.moment(); }
 
-  void reported(const HostPtr& host, std::vector<ContainerRow> rows, std::uint64_t moment) override {
+  void reported(const HostPtr& host, std::vector<ContainerRow> rows,
+                std::uint64_t moment) override {
     index_.replace(host, std::move(rows), moment);
   }
 

@@ -22,8 +22,8 @@ struct SwarmOptions {
   StreamDial dial = {.timeout = std::chrono::seconds(10)};  // to the engines' streams
 };
 
-/// Many hosts as one engine, with the semantics of Docker Swarm classic on today's API: finds what a
-/// job is about, chooses hosts for new containers, and makes one answer of many. A host that does
+/// Many hosts as one engine, with the semantics of Docker Swarm classic on today's API: finds what
+/// a job is about, chooses hosts for new containers, and makes one answer of many. A host that does
 /// not answer costs its own part of an answer, and that is said in a warning.
 ///
 /// submit() and cancel() from any thread; results come on the reactor's.
@@ -33,8 +33,10 @@ class SwarmCluster : public EngineClient {
   /// the cluster. To be made and destroyed on the reactor's thread, or while it does not run.
   /// Errors: InvalidArgument (strategy).
   static Result<std::unique_ptr<SwarmCluster>> create(SwarmOptions options, Reactor& reactor,
-                                                      Membership::Connect connect, Discovery& discovery,
-                                                      EngineDirectory& directory, StreamServer& streams);
+                                                      Membership::Connect connect,
+                                                      Discovery& discovery,
+                                                      EngineDirectory& directory,
+                                                      StreamServer& streams);
 
   /// Begins to watch discovery. `ready` runs once, with discovery's first answer.
   virtual void start(std::function<void()> ready) = 0;

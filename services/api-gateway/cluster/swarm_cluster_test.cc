@@ -47,8 +47,8 @@ TEST_F(SwarmClusterTest, FindsContainersByEveryForm) {
   start();
   const std::string id = create("web");
   const std::string node = one_.has("web") ? "node-1" : "node-2";
-  for (const std::string& reference :
-       {id, std::string("web"), std::string("/web"), node + "/web", of("web").id() + "/web", id.substr(0, 63)}) {
+  for (const std::string& reference : {id, std::string("web"), std::string("/web"), node + "/web",
+                                       of("web").id() + "/web", id.substr(0, 63)}) {
     const auto result = call("container_inspect", {reference});
     EXPECT_EQ(document(result)["Id"], id) << reference;
   }
@@ -93,7 +93,8 @@ TEST_F(SwarmClusterTest, LearnsOfForeignContainersFromEvents) {
   start();
   two_.put({.id = "feed01", .name = "stranger", .image = "busybox"});
   const auto known = [&] {
-    const auto refused = call("container_create", {}, {{"id", "x1"}, {"name", "stranger"}}, R"({"Image":"busybox"})");
+    const auto refused = call("container_create", {}, {{"id", "x1"}, {"name", "stranger"}},
+                              R"({"Image":"busybox"})");
     return message(refused).find("already in use by container \"feed01\"") != std::string::npos;
   };
   EXPECT_TRUE(known());
@@ -153,7 +154,8 @@ TEST_F(SwarmClusterTest, GoesWhereTheImageIs) {
     EXPECT_NE(create("s" + std::to_string(i), R"({"Image":"special"})"), "");
   }
   EXPECT_EQ(two_.names().size(), 3U);
-  const auto nowhere = call("container_create", {}, {{"id", "x"}, {"name", "n"}}, R"({"Image":"nowhere"})");
+  const auto nowhere =
+      call("container_create", {}, {{"id", "x"}, {"name", "n"}}, R"({"Image":"nowhere"})");
   EXPECT_EQ(message(nowhere), "No such image: nowhere");
   EXPECT_NE(create("n"), "") << "the name was let go";
 }
@@ -178,7 +180,8 @@ TEST_F(SwarmClusterTest, ListsNameTheNodeAndComeNewestFirst) {
   EXPECT_TRUE(names[0].starts_with("/node-1/"));
   EXPECT_TRUE(names[1].starts_with("/node-2/"));
   EXPECT_EQ(document(call("container_list", {}, {{"limit", "1"}})).size(), 1U);
-  EXPECT_EQ(document(call("container_list", {}, {{"filters", R"({"node":["node-1"]})"}})).size(), 1U);
+  EXPECT_EQ(document(call("container_list", {}, {{"filters", R"({"node":["node-1"]})"}})).size(),
+            1U);
 }
 
 TEST_F(SwarmClusterTest, AHungHostCostsItsOwnPartOfAListAndIsNamed) {
@@ -213,7 +216,8 @@ TEST_F(SwarmClusterTest, ContainersOfAHostThatIsDownAreShownAsSuch) {
   const auto refused = call("container_start", {lost});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind(), ErrorKind::Unavailable);
-  EXPECT_TRUE(refused.error().message().starts_with("Container " + lost + " running on unhealthy node node-1"));
+  EXPECT_TRUE(refused.error().message().starts_with("Container " + lost +
+                                                    " running on unhealthy node node-1"));
   for (int i = 0; i < 3; ++i) {
     EXPECT_NE(create("late" + std::to_string(i)), "");
   }

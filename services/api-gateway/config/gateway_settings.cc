@@ -8,7 +8,8 @@ void declareGateway(CLI::App& app, GatewaySettings& settings) {
   app.add_option("-H,--host,--hosts", settings.hosts, "Daemon socket(s) to listen on")
       ->envname("FLOTILLA_HOSTS")
       ->delimiter(',');
-  app.add_option("-G,--group", settings.group, "Group for the unix socket")->envname("FLOTILLA_GROUP");
+  app.add_option("-G,--group", settings.group, "Group for the unix socket")
+      ->envname("FLOTILLA_GROUP");
   app.add_option("-p,--pidfile", settings.pid_file, "Path to use for daemon PID file");
   app.add_flag("--tls", settings.tls, "Use TLS; implied by --tlsverify");
   app.add_flag("--tlsverify", settings.tls_verify, "Use TLS and verify the remote")
@@ -43,7 +44,8 @@ Result<void> finishGateway(GatewaySettings& settings) {
 GatewayOptions gatewayOptions(const GatewaySettings& settings) {
   GatewayOptions result;
   result.hosts = settings.hosts;
-  result.bind = {.group = settings.group, .tls = settings.tls, .insecure_tcp = settings.insecure_tcp};
+  result.bind = {
+      .group = settings.group, .tls = settings.tls, .insecure_tcp = settings.insecure_tcp};
   result.tls = {.cert = settings.tls_cert,
                 .key = settings.tls_key,
                 .ca = settings.tls_verify ? settings.tls_ca_cert : ""};

@@ -31,8 +31,8 @@ class ApiExchange final : public http::Exchange {
   ApiExchange(const ApiExchange&) = delete;
   ApiExchange& operator=(const ApiExchange&) = delete;
 
-  /// Before the handler runs: the answer of a known endpoint gets the standard headers and is counted
-  /// under `pattern` and `method`, constants of the program.
+  /// Before the handler runs: the answer of a known endpoint gets the standard headers and is
+  /// counted under `pattern` and `method`, constants of the program.
   void matched(std::string_view pattern, std::string_view method) {
     pattern_ = pattern;
     method_ = method;

@@ -48,8 +48,9 @@ Result<ApiVersion> negotiateVersion(std::string_view text) {
   }
   const Parts asked = parseParts(text);
   if (asked > partsOf(kNewestApiVersion)) {
-    return Error{ErrorKind::InvalidArgument, "client version " + std::string(text) +
-                                                 " is too new. Maximum supported API version is 1.51"};
+    return Error{ErrorKind::InvalidArgument,
+                 "client version " + std::string(text) +
+                     " is too new. Maximum supported API version is 1.51"};
   }
   if (asked < partsOf(kOldestApiVersion)) {
     return Error{ErrorKind::InvalidArgument,

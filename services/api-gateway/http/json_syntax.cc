@@ -55,12 +55,18 @@ std::string quoted(std::string_view text, std::size_t at) {
   constexpr std::string_view kHex = "0123456789abcdef";
   const auto c = static_cast<unsigned char>(text[at]);
   switch (c) {
-    case '\'': return R"('\'')";
-    case '\\': return R"('\\')";
-    case '\n': return R"('\n')";
-    case '\r': return R"('\r')";
-    case '\t': return R"('\t')";
-    default: break;
+    case '\'':
+      return R"('\'')";
+    case '\\':
+      return R"('\\')";
+    case '\n':
+      return R"('\n')";
+    case '\r':
+      return R"('\r')";
+    case '\t':
+      return R"('\t')";
+    default:
+      break;
   }
   const std::size_t length = sequenceLength(text, at);
   if (c < 0x20 || c == 0x7F || length == 0) {
@@ -120,13 +126,20 @@ class Checker {
       return unexpected({});
     }
     switch (peek()) {
-      case '{': return opening(JsonType::Object);
-      case '[': return opening(JsonType::Array);
-      case '"': return string();
-      case 't': return literal("true", JsonType::Bool);
-      case 'f': return literal("false", JsonType::Bool);
-      case 'n': return literal("null", JsonType::Null);
-      default: break;
+      case '{':
+        return opening(JsonType::Object);
+      case '[':
+        return opening(JsonType::Array);
+      case '"':
+        return string();
+      case 't':
+        return literal("true", JsonType::Bool);
+      case 'f':
+        return literal("false", JsonType::Bool);
+      case 'n':
+        return literal("null", JsonType::Null);
+      default:
+        break;
     }
     if (peek() == '-' || isDigit(peek())) {
       return number();
@@ -167,7 +180,8 @@ class Checker {
       return {};
     }
     if (atEnd() || peek() != ',') {
-      return unexpected(container.is_object ? "after object key:value pair" : "after array element");
+      return unexpected(container.is_object ? "after object key:value pair"
+                                            : "after array element");
     }
     ++at_;
     skipSpace();
@@ -313,12 +327,18 @@ class Checker {
 
 std::string_view goName(JsonType type) {
   switch (type) {
-    case JsonType::Null: return "null";
-    case JsonType::Bool: return "bool";
-    case JsonType::Number: return "number";
-    case JsonType::String: return "string";
-    case JsonType::Array: return "array";
-    case JsonType::Object: return "object";
+    case JsonType::Null:
+      return "null";
+    case JsonType::Bool:
+      return "bool";
+    case JsonType::Number:
+      return "number";
+    case JsonType::String:
+      return "string";
+    case JsonType::Array:
+      return "array";
+    case JsonType::Object:
+      return "object";
   }
   return "value";
 }

@@ -16,7 +16,8 @@ std::string message(std::string_view text) {
 
 TEST(JsonSyntax, AcceptsDocuments) {
   for (const char* text :
-       {"{}", "[]", " {\"a\":[1,-0.5e+3,{\"b\":null}],\"c\":\"\\u00e9\\n\\ud83d\\ude00 \xC3\xA9\"} \n", "5",
+       {"{}", "[]",
+        " {\"a\":[1,-0.5e+3,{\"b\":null}],\"c\":\"\\u00e9\\n\\ud83d\\ude00 \xC3\xA9\"} \n", "5",
         "\"s\"", "true", "null"}) {
     EXPECT_EQ(message(text), "ok") << text;
   }
@@ -66,12 +67,14 @@ TEST(JsonSyntax, RefusesWhatAParserBehindWouldRefuse) {
   EXPECT_EQ(message("\"\\ud800\""), "invalid JSON: invalid escape sequence `\\ud800\"` in string");
   EXPECT_EQ(message("\"\\udc00\""), "invalid JSON: invalid escape sequence `\\udc00` in string");
   EXPECT_EQ(message(std::string(100000, '[')), "invalid JSON: exceeded max depth");
-  EXPECT_EQ(message(std::string("{\"a\0b\":1}", 9)), "invalid JSON: invalid character '\\x00' in string");
+  EXPECT_EQ(message(std::string("{\"a\0b\":1}", 9)),
+            "invalid JSON: invalid character '\\x00' in string");
 }
 
 TEST(JsonSyntax, NamesTheTypeThatWasExpected) {
-  EXPECT_EQ(wrongJsonType(JsonType::Array, "container.CreateRequest").message(),
-            "invalid JSON: json: cannot unmarshal array into Go value of type container.CreateRequest");
+  EXPECT_EQ(
+      wrongJsonType(JsonType::Array, "container.CreateRequest").message(),
+      "invalid JSON: json: cannot unmarshal array into Go value of type container.CreateRequest");
 }
 
 }  // namespace

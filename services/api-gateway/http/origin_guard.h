@@ -13,8 +13,8 @@ enum class Exposure {
   PlainTcp,  // everyone on the machine, web pages in its browsers included
 };
 
-/// Keeps browsers from using a plain tcp listener (decisions.md 14): the Host must be a loopback name
-/// or an address, so that no name can be rebound to us, and an Origin must be `allowed_origin`
+/// Keeps browsers from using a plain tcp listener (decisions.md 14): the Host must be a loopback
+/// name or an address, so that no name can be rebound to us, and an Origin must be `allowed_origin`
 /// (--api-cors-header; "*" allows all, "" none).
 /// Errors: PermissionDenied naming the header.
 Result<void> checkOrigin(const http::Request& request, Exposure exposure,

@@ -28,7 +28,8 @@ http::Response errorResponse(const Error& error) {
     response.status = status;
     return response;
   }
-  http::Response response = jsonResponse(status, "{\"message\":" + json::quote(error.message()) + "}");
+  http::Response response =
+      jsonResponse(status, "{\"message\":" + json::quote(error.message()) + "}");
   if (error.retryAfter().count() > 0) {
     response.headers.add("Retry-After", std::to_string(error.retryAfter().count()));
   }
@@ -41,15 +42,24 @@ http::Response pageNotFound() {
 
 std::string_view reasonPhrase(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 409: return "Conflict";
-    case 501: return "Not Implemented";
-    case 503: return "Service Unavailable";
-    default: return "Internal Server Error";
+    case 200:
+      return "OK";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 409:
+      return "Conflict";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "Internal Server Error";
   }
 }
 

@@ -5,9 +5,9 @@ namespace flotilla::gateway {
 RequestMetrics::Row& RequestMetrics::rowOf(std::string_view pattern, std::string_view method) {
   Row& row = rows_[{pattern.data(), method.data()}];
   if (row.seconds == nullptr) {
-    row.seconds = &metrics_.durations("flotilla_http_request_seconds",
-                                      "Time from a request's header to the head of its answer.",
-                                      {{"route", std::string(pattern)}, {"method", std::string(method)}});
+    row.seconds = &metrics_.durations(
+        "flotilla_http_request_seconds", "Time from a request's header to the head of its answer.",
+        {{"route", std::string(pattern)}, {"method", std::string(method)}});
   }
   return row;
 }

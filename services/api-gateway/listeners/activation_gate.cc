@@ -22,9 +22,14 @@ ActivationGate::~ActivationGate() {
 
 void ActivationGate::pass(const http::ExchangePtr& exchange, std::function<void()> proceed) {
   switch (state_) {
-    case State::Open: proceed(); return;
-    case State::Shut: refuse(exchange, shut_reason_); return;
-    case State::Starting: break;
+    case State::Open:
+      proceed();
+      return;
+    case State::Shut:
+      refuse(exchange, shut_reason_);
+      return;
+    case State::Starting:
+      break;
   }
   if (waiting_.size() >= options_.most_waiting) {
     refuse(exchange, "the engine is starting and too many requests wait for it already");
@@ -37,9 +42,9 @@ void ActivationGate::park(const http::ExchangePtr& exchange, std::function<void(
   const std::uint64_t number = next_++;
   const auto timer = reactor_.runAfter(options_.longest_wait, [this, number] {
     auto expired = waiting_.extract(number);
-    refuse(expired.mapped().exchange,
-           "the engine is not ready yet: waited " +
-               std::to_string(options_.longest_wait.count() / 1000) + " s");
+    refuse(expired.mapped().exchange, "the engine is not ready yet: waited " +
+                                          std::to_string(options_.longest_wait.count() / 1000) +
+                                          " s");
   });
   waiting_.emplace(number, Waiting{exchange, std::move(proceed), timer});
 }

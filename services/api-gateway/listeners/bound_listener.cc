@@ -39,8 +39,9 @@ Result<BoundListener> assess(UniqueFd fd, std::string name, const BindOptions& o
   if (listener.is_tcp && !options.tls) {
     if (!options.insecure_tcp && !isLoopback(bound.host)) {
       return Error{ErrorKind::InvalidArgument,
-                   name + " without TLS would make everyone who reaches it root on this host: use "
-                          "--tlsverify, or --insecure-tcp to do it nevertheless"};
+                   name +
+                       " without TLS would make everyone who reaches it root on this host: use "
+                       "--tlsverify, or --insecure-tcp to do it nevertheless"};
     }
     listener.exposure = Exposure::PlainTcp;
   }
@@ -79,8 +80,7 @@ Result<std::vector<BoundListener>> bindListeners(const std::string& host,
     return adoptActivated(activated.take(address.host), options);
   }
   FLO_TRY_ASSIGN(const auto group, socketGroup(options.group));
-  FLO_TRY_ASSIGN(UniqueFd fd,
-                 net::listenOn(address, {.mode = options.mode, .group = group}));
+  FLO_TRY_ASSIGN(UniqueFd fd, net::listenOn(address, {.mode = options.mode, .group = group}));
   FLO_TRY_ASSIGN(auto listener, assess(std::move(fd), address.toString(), options));
   listener.socket_path = address.path;
   std::vector<BoundListener> listeners;

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "api-gateway/http/origin_guard.h"
-#include "common/process/systemd.h"
 #include "common/error/result.h"
 #include "common/os/unique_fd.h"
+#include "common/process/systemd.h"
 
 namespace flotilla::gateway {
 
@@ -34,7 +34,8 @@ struct BindOptions {
 /// that nobody serves any more is replaced, one that answers is an error; tcp beyond loopback
 /// without TLS is refused unless insecure_tcp.
 /// Errors: InvalidArgument; Conflict (in use); NotFound (group, no activated sockets); Internal.
-Result<std::vector<BoundListener>> bindListeners(const std::string& host, const BindOptions& options,
+Result<std::vector<BoundListener>> bindListeners(const std::string& host,
+                                                 const BindOptions& options,
                                                  process::ActivatedSockets& activated);
 
 }  // namespace flotilla::gateway

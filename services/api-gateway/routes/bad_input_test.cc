@@ -40,7 +40,8 @@ TEST_F(BadInput, InvalidJsonIsRefusedWhereverADocumentIsRead) {
               "invalid JSON: invalid character 'b' looking for beginning of object key string");
     EXPECT_EQ(refused("{}{}"), "unexpected content after JSON");
     EXPECT_EQ(refused("{\"a\":"), "invalid JSON: unexpected EOF");
-    EXPECT_EQ(refused("[]"), "invalid JSON: json: cannot unmarshal array into Go value of type " + type);
+    EXPECT_EQ(refused("[]"),
+              "invalid JSON: json: cannot unmarshal array into Go value of type " + type);
     EXPECT_EQ(refused("{}", "Content-Type: text/plain\r\n"),
               "unsupported Content-Type header (text/plain): must be 'application/json'");
     EXPECT_EQ(refused("{}", "Content-Type: \r\n"),
@@ -63,8 +64,10 @@ TEST_F(BadInput, EmptyDocumentsAreFineButForCreate) {
   const auto create = call("POST", "/containers/create");
   EXPECT_EQ(create.status, 400);
   EXPECT_EQ(message(create), "invalid JSON: got EOF while reading request body");
-  EXPECT_EQ(call("POST", "/volumes/create", "{}", "Content-Type: Application/JSON ; charset=utf-8\r\n").status,
-            201);
+  EXPECT_EQ(
+      call("POST", "/volumes/create", "{}", "Content-Type: Application/JSON ; charset=utf-8\r\n")
+          .status,
+      201);
 }
 
 TEST_F(BadInput, ParametersAreCheckedInDockersWords) {
@@ -104,7 +107,8 @@ TEST_F(BadInput, VersionsOutsideTheRangeAreRefused) {
   start();
   const auto too_new = call("GET", "/v1.52/info");
   EXPECT_EQ(too_new.status, 400);
-  EXPECT_EQ(message(too_new), "client version 1.52 is too new. Maximum supported API version is 1.51");
+  EXPECT_EQ(message(too_new),
+            "client version 1.52 is too new. Maximum supported API version is 1.51");
   const auto too_old = call("GET", "/v1.23/info");
   EXPECT_EQ(too_old.status, 400);
   EXPECT_EQ(too_old.body,
@@ -116,9 +120,10 @@ TEST_F(BadInput, VersionsOutsideTheRangeAreRefused) {
 TEST_F(BadInput, UnknownPathsAndMethodsAreNotFound) {
   start();
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"GET", "/"},           {"GET", "/nope"},      {"GET", "/v1.44/nope"}, {"GET", "/v1.44"},
-      {"DELETE", "/version"}, {"PUT", "/info"},      {"GET", "/vfoo/info"},  {"POST", "/_ping"},
-      {"GET", "/info/"},      {"BREW", "/info"},     {"GET", "//info"},      {"GET", "/v1.44/../info"},
+      {"GET", "/"},           {"GET", "/nope"},       {"GET", "/v1.44/nope"},
+      {"GET", "/v1.44"},      {"DELETE", "/version"}, {"PUT", "/info"},
+      {"GET", "/vfoo/info"},  {"POST", "/_ping"},     {"GET", "/info/"},
+      {"BREW", "/info"},      {"GET", "//info"},      {"GET", "/v1.44/../info"},
       {"GET", "/v1.52/nope"}, {"HEAD", "/version"},
   };
   for (const auto& [method, path] : cases) {

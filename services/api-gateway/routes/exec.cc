@@ -48,9 +48,19 @@ void answerInspect(const Call& call) {
 }
 
 constexpr std::array kExecRoutes = {
-    Route{"POST", "/containers/{name:.*}/exec", "exec_create", answerJson, {},
-          "container.ExecOptions", 201},
-    Route{"POST", "/exec/{id:.*}/start", "exec_start", readAndStart, {}, "container.ExecStartOptions"},
+    Route{"POST",
+          "/containers/{name:.*}/exec",
+          "exec_create",
+          answerJson,
+          {},
+          "container.ExecOptions",
+          201},
+    Route{"POST",
+          "/exec/{id:.*}/start",
+          "exec_start",
+          readAndStart,
+          {},
+          "container.ExecStartOptions"},
     Route{"POST", "/exec/{id:.*}/resize", "exec_resize", answerResize, kExecResize},
     Route{"GET", "/exec/{id:.*}/json", "exec_inspect", answerInspect},
 };

@@ -13,12 +13,12 @@ namespace {
 using enum ParameterKind;
 
 constexpr std::array kImageList = {Parameter{"all"}, Parameter{"filters"}, Parameter{"shared-size"},
-                              Parameter{"digests"}, Parameter{"manifests"}};
+                                   Parameter{"digests"}, Parameter{"manifests"}};
 constexpr std::array kImageInspect = {Parameter{"manifests"}, Parameter{"platform"}};
 constexpr std::array kHistory = {Parameter{"platform"}};
 constexpr std::array kTag = {Parameter{"repo"}, Parameter{"tag"}};
 constexpr std::array kImageRemove = {Parameter{"force"}, Parameter{"noprune"},
-                                Parameter{"platforms", List}};
+                                     Parameter{"platforms", List}};
 constexpr std::array kLoad = {Parameter{"quiet"}, Parameter{"platform", List}};
 constexpr std::array kSave = {Parameter{"platform", List}};
 constexpr std::array kImport = {Parameter{"repo"}, Parameter{"tag"}, Parameter{"message"},

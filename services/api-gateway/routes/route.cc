@@ -35,13 +35,13 @@ Result<void> checkContentType(const http::Request& request, bool has_body) {
   }
   const std::string type = lowerTrimmed(given.substr(0, given.find(';')));
   if (type.empty()) {
-    return Error{ErrorKind::InvalidArgument, "malformed Content-Type header (" +
-                                                 std::string(given) + "): mime: no media type"};
+    return Error{ErrorKind::InvalidArgument,
+                 "malformed Content-Type header (" + std::string(given) + "): mime: no media type"};
   }
   if (type != kJsonType) {
-    return Error{ErrorKind::InvalidArgument, "unsupported Content-Type header (" +
-                                                 std::string(given) +
-                                                 "): must be 'application/json'"};
+    return Error{
+        ErrorKind::InvalidArgument,
+        "unsupported Content-Type header (" + std::string(given) + "): must be 'application/json'"};
   }
   return {};
 }
@@ -62,19 +62,19 @@ Result<std::string> checkBody(const Call& call, std::string body, EmptyBody empt
 }
 
 void readBody(const Call& call, EmptyBody empty, std::function<void(std::string)> then) {
-  call.exchange->readBody(kBodyLimit, [call, empty, then = std::move(then)](
-                                          Result<std::string> raw) {
-    if (!raw) {
-      refuse(call, raw.error());
-      return;
-    }
-    auto body = checkBody(call, *std::move(raw), empty);
-    if (!body) {
-      refuse(call, body.error());
-      return;
-    }
-    then(*std::move(body));
-  });
+  call.exchange->readBody(kBodyLimit,
+                          [call, empty, then = std::move(then)](Result<std::string> raw) {
+                            if (!raw) {
+                              refuse(call, raw.error());
+                              return;
+                            }
+                            auto body = checkBody(call, *std::move(raw), empty);
+                            if (!body) {
+                              refuse(call, body.error());
+                              return;
+                            }
+                            then(*std::move(body));
+                          });
 }
 
 Result<void> checkInteger(const std::string& text) {

@@ -62,9 +62,10 @@ std::string_view streamType(ApiVersion version, bool tty) {
 
 HijackStyle attachStyle(const Call& call) {
   return {.head =
-              [upgrade = wantsUpgrade(call.request()), version = call.version](
-                  const Established& message) {
-                return upgradeHead(upgrade, streamType(version, message.env.getBool("tty"))) + "\r\n";
+              [upgrade = wantsUpgrade(call.request()),
+               version = call.version](const Established& message) {
+                return upgradeHead(upgrade, streamType(version, message.env.getBool("tty"))) +
+                       "\r\n";
               },
           .failed =
               [](http::Exchange& exchange, const Error& error) {
@@ -80,17 +81,17 @@ HijackStyle execStyle(const Call& call, bool tty) {
   auto head = [upgrade = wantsUpgrade(call.request()), type = streamType(call.version, tty)] {
     return upgradeHead(upgrade, type) + standardHeaderLines() + "\r\n";
   };
-  return {.head = [head](const Established&) { return head(); },
-          .failed =
-              [head, tty](http::Exchange& exchange, const Error& error) {
-                if (error.kind() != ErrorKind::InvalidArgument &&
-                    error.kind() != ErrorKind::Internal) {
-                  exchange.respond(errorResponse(error));
-                  return;
-                }
-                const std::string text = error.message() + "\r\n";
-                finishWith(exchange.hijack(head()), tty ? text : standardOutputFrame(text));
-              }};
+  return {
+      .head = [head](const Established&) { return head(); },
+      .failed =
+          [head, tty](http::Exchange& exchange, const Error& error) {
+            if (error.kind() != ErrorKind::InvalidArgument && error.kind() != ErrorKind::Internal) {
+              exchange.respond(errorResponse(error));
+              return;
+            }
+            const std::string text = error.message() + "\r\n";
+            finishWith(exchange.hijack(head()), tty ? text : standardOutputFrame(text));
+          }};
 }
 
 void answerResize(const Call& call) {

@@ -49,7 +49,8 @@ class StreamRoutes : public GatewayFixture {
 
   /// The job `name` is established with a stream that `work` serves on a thread of its own, with a
   /// blocking descriptor; its return value is the job's result.
-  void serveStream(const std::string& name, std::function<JobResult(int fd)> work, JobEnv env = {}) {
+  void serveStream(const std::string& name, std::function<JobResult(int fd)> work,
+                   JobEnv env = {}) {
     handle(name, [this, work = std::move(work), env](const JobContextPtr& context) {
       const auto endpoint = streams().expectFd([this, work, context](Result<int> fd) {
         ASSERT_TRUE(fd.has_value());
@@ -144,7 +145,8 @@ TEST_F(StreamRoutes, LogsAreChunkedAndNamedByVersionAndTty) {
 }
 
 TEST_F(StreamRoutes, LogsOfATerminalAreRaw) {
-  serveStream("container_logs", [](int) -> JobResult { return JobOutput{}; }, tty());
+  serveStream(
+      "container_logs", [](int) -> JobResult { return JobOutput{}; }, tty());
   start();
   const auto answer = call("GET", "/containers/x/logs?stdout=1");
   EXPECT_EQ(answer.headers.at("content-type"), "application/vnd.docker.raw-stream");
@@ -193,7 +195,8 @@ TEST_F(StreamRoutes, LoadFeedsTheBodyAndStreamsTheAnswers) {
   });
   start();
   const std::string archive(3U << 20U, 'a');
-  const auto answer = call("POST", "/images/load?quiet=1", archive, "Content-Type: application/x-tar\r\n");
+  const auto answer =
+      call("POST", "/images/load?quiet=1", archive, "Content-Type: application/x-tar\r\n");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, "{\"stream\":\"Loaded\"}\r\n");
   EXPECT_EQ(answer.headers.at("content-type"), "application/json");
@@ -245,7 +248,8 @@ TEST_F(StreamRoutes, AttachWithoutUpgradeIs200AndRaw) {
 }
 
 TEST_F(StreamRoutes, AttachOfATerminalIsRaw) {
-  serveStream("container_attach", [](int) -> JobResult { return JobOutput{}; }, tty());
+  serveStream(
+      "container_attach", [](int) -> JobResult { return JobOutput{}; }, tty());
   start();
   auto client = connect();
   client.request("POST", "/containers/x/attach?stream=1", "", kUpgrade);

@@ -21,7 +21,8 @@ bool anyOverlap(const std::vector<HostPort>& held, const std::vector<HostPort>& 
 }
 
 bool shareExposed(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  return std::ranges::any_of(a, [&](const std::string& port) { return std::ranges::find(b, port) != b.end(); });
+  return std::ranges::any_of(
+      a, [&](const std::string& port) { return std::ranges::find(b, port) != b.end(); });
 }
 
 std::string conditions(const std::string& which) {
@@ -99,10 +100,12 @@ Result<std::vector<HostPtr>> Scheduler::filter(const PlacementRequest& request,
     }
   }
   for (const std::string& name : request.depends_on) {
-    std::erase_if(hosts, [&](const HostPtr& host) { return index_.findOn(*host, name).entry == nullptr; });
+    std::erase_if(hosts,
+                  [&](const HostPtr& host) { return index_.findOn(*host, name).entry == nullptr; });
   }
   if (hosts.empty()) {
-    return Error{ErrorKind::Internal, conditions(portCondition(request) + dependencyCondition(request))};
+    return Error{ErrorKind::Internal,
+                 conditions(portCondition(request) + dependencyCondition(request))};
   }
   return hosts;
 }

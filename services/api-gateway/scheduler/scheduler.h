@@ -74,7 +74,8 @@ class Scheduler {
   static constexpr std::string_view kFilters = "health, port, dependency";
 
  private:
-  Result<std::vector<HostPtr>> filter(const PlacementRequest& request, std::vector<HostPtr> hosts) const;
+  Result<std::vector<HostPtr>> filter(const PlacementRequest& request,
+                                      std::vector<HostPtr> hosts) const;
   [[nodiscard]] bool portsFree(const Host& host, const PlacementRequest& request) const;
   [[nodiscard]] HostUse useOf(const Host& host) const;
 

@@ -90,8 +90,9 @@ TEST_F(SchedulerTest, KeepsOffHostsThatHoldThePort) {
   EXPECT_EQ(placed(same), "node-2");
   EXPECT_EQ(placed(same), "node-2");
   const auto held = scheduler_.place(same, hosts_);
-  EXPECT_EQ(placed(same),
-            "Unable to find a node that satisfies the following conditions \n[port 80 (Bridge mode)]");
+  EXPECT_EQ(
+      placed(same),
+      "Unable to find a node that satisfies the following conditions \n[port 80 (Bridge mode)]");
   EXPECT_NE(placed({.ports = {{"", 80, 80, "udp"}}}).find("node"), std::string::npos);
 }
 

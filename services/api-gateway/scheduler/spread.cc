@@ -21,7 +21,8 @@ std::optional<std::int64_t> score(std::int64_t used, std::int64_t asked, std::in
     return std::nullopt;
   }
   // In floating point: nanoseconds of many CPUs times 100 are near the limit of 64 bits.
-  const auto percent = static_cast<std::int64_t>(static_cast<double>(used + asked) * 100.0 / static_cast<double>(total));
+  const auto percent = static_cast<std::int64_t>(static_cast<double>(used + asked) * 100.0 /
+                                                 static_cast<double>(total));
   return percent <= kFull ? std::optional(percent) : std::nullopt;
 }
 
@@ -41,7 +42,8 @@ class Spread final : public Strategy {
     std::vector<Ranked> ranked;
     for (Candidate& candidate : candidates) {
       const HostFacts& facts = candidate.host->facts;
-      const auto cpu = score(candidate.use.nano_cpus, request.nano_cpus, withOvercommit(facts.cpus * kNano));
+      const auto cpu =
+          score(candidate.use.nano_cpus, request.nano_cpus, withOvercommit(facts.cpus * kNano));
       const auto memory = score(candidate.use.memory, request.memory, withOvercommit(facts.memory));
       if (cpu && memory) {
         const std::int64_t failures = std::min(candidate.host->failures, 9);

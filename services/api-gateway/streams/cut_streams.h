@@ -10,9 +10,9 @@
 namespace flotilla::gateway {
 
 /// Execs whose stream broke on its way from another host before its end: the worker that relayed it
-/// died, or the host was cut off. A hijacked connection has no word for that; its client sees an end
-/// like any other and asks for the exit code next. That question is answered with what happened,
-/// once. On the reactor's thread.
+/// died, or the host was cut off. A hijacked connection has no word for that; its client sees an
+/// end like any other and asks for the exit code next. That question is answered with what
+/// happened, once. On the reactor's thread.
 class CutStreams {
  public:
   void add(std::string exec_id, const Error& why) {
@@ -28,8 +28,8 @@ class CutStreams {
       if (at->first == exec_id) {
         const std::string why = std::move(at->second);
         cut_.erase(at);
-        return Error{ErrorKind::Unavailable,
-                     "the stream of exec " + std::string(exec_id) + " was cut before its end: " + why};
+        return Error{ErrorKind::Unavailable, "the stream of exec " + std::string(exec_id) +
+                                                 " was cut before its end: " + why};
       }
     }
     return {};

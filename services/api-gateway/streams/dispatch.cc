@@ -6,7 +6,8 @@
 
 namespace flotilla::gateway {
 
-void submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job, JobQueue::Callbacks callbacks) {
+void submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job,
+               JobQueue::Callbacks callbacks) {
   const std::string id = job.id = randomHex(16);
   dispatch.jobs_in_flight.Increment();
   callbacks.on_result = [&gauge = dispatch.jobs_in_flight,

@@ -20,8 +20,9 @@ struct Dispatch {
   CutStreams cut_streams = {};
 };
 
-/// Sends `job` for `exchange` and cancels it when the client leaves. Callbacks as JobQueue's: on any
-/// thread, `callbacks.on_result` exactly once, also when no engine can be found.
-void submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job, JobQueue::Callbacks callbacks);
+/// Sends `job` for `exchange` and cancels it when the client leaves. Callbacks as JobQueue's: on
+/// any thread, `callbacks.on_result` exactly once, also when no engine can be found.
+void submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job,
+               JobQueue::Callbacks callbacks);
 
 }  // namespace flotilla::gateway

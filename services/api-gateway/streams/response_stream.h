@@ -15,7 +15,8 @@ class ResponseStream final : public net::Stream {
  public:
   /// `ended_silent` runs once, when the stream ends before anything was written to it: the exchange
   /// is still to be answered.
-  ResponseStream(http::ExchangePtr exchange, http::Response head, std::function<void()> ended_silent);
+  ResponseStream(http::ExchangePtr exchange, http::Response head,
+                 std::function<void()> ended_silent);
 
   void start(std::function<void()> on_readable, std::function<void()> on_writable) override;
   void enableRead(bool enabled) override;

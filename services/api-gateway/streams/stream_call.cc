@@ -61,9 +61,11 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
     }
     connecting_ = true;
     const StreamEndpoint endpoint = *message.stream;
-    connectStream(reactor_, endpoint, {.timeout = kConnectTimeout, .tls = tls_},
-                  [self = shared_from_this(), message = std::move(message)](
-                      Result<net::StreamPtr> stream) { self->onConnect(message, std::move(stream)); });
+    connectStream(
+        reactor_, endpoint, {.timeout = kConnectTimeout, .tls = tls_},
+        [self = shared_from_this(), message = std::move(message)](Result<net::StreamPtr> stream) {
+          self->onConnect(message, std::move(stream));
+        });
   }
 
   void onConnect(const Established& message, Result<net::StreamPtr> stream) {
@@ -122,12 +124,12 @@ class UploadCall final : public StreamCall {
 
  private:
   void connected(const Established& /*message*/, net::StreamPtr job_stream) override {
-    auto response = std::make_shared<ResponseStream>(exchangePtr(), head_,
-                                                     [weak = weak_from_this()] {
-                                                       if (const auto self = weak.lock()) {
-                                                         static_cast<UploadCall&>(*self).silent();
-                                                       }
-                                                     });
+    auto response =
+        std::make_shared<ResponseStream>(exchangePtr(), head_, [weak = weak_from_this()] {
+          if (const auto self = weak.lock()) {
+            static_cast<UploadCall&>(*self).silent();
+          }
+        });
     relay(reactor(), std::move(response), std::move(job_stream), RelayEnd::RightSide,
           [self = shared_from_this()](const Result<void>&) {});
   }
@@ -197,9 +199,10 @@ void answerUpload(Dispatch& dispatch, const http::ExchangePtr& exchange, Job job
 void answerHijack(Dispatch& dispatch, const http::ExchangePtr& exchange, Job job,
                   HijackStyle style) {
   std::string exec_id = job.name == "exec_start" && !job.args.empty() ? job.args.front() : "";
-  StreamCall::start(dispatch,
-                    std::make_shared<HijackCall>(dispatch, exchange, std::move(style), std::move(exec_id)),
-                    std::move(job));
+  StreamCall::start(
+      dispatch,
+      std::make_shared<HijackCall>(dispatch, exchange, std::move(style), std::move(exec_id)),
+      std::move(job));
 }
 
 }  // namespace flotilla::gateway

@@ -6,15 +6,17 @@
 
 namespace flotilla::gateway {
 
-/// Answers with the bytes a job streams (logs, events, save): the head goes out as soon as the job is
-/// established and its stream connected, a failure before that is an ordinary error response.
+/// Answers with the bytes a job streams (logs, events, save): the head goes out as soon as the job
+/// is established and its stream connected, a failure before that is an ordinary error response.
 /// `head` shapes the response by what the job said when it was established.
 void answerStream(Dispatch& dispatch, const http::ExchangePtr& exchange, Job job,
                   std::function<http::Response(const Established&)> head);
 
 /// Feeds the request's body to the job's stream and answers with what comes back (load, import).
-/// The head waits for the first byte, so that a job that failed without a word is an error response.
-void answerUpload(Dispatch& dispatch, const http::ExchangePtr& exchange, Job job, http::Response head);
+/// The head waits for the first byte, so that a job that failed without a word is an error
+/// response.
+void answerUpload(Dispatch& dispatch, const http::ExchangePtr& exchange, Job job,
+                  http::Response head);
 
 /// How a hijacked connection leaves HTTP (attach, exec start).
 struct HijackStyle {
@@ -24,8 +26,9 @@ struct HijackStyle {
   std::function<void(http::Exchange&, const Error&)> failed;
 };
 
-/// Hands the connection over to the job's stream, both ways, once the job is established. A job that
-/// succeeds without a stream (detached exec) is answered 200.
-void answerHijack(Dispatch& dispatch, const http::ExchangePtr& exchange, Job job, HijackStyle style);
+/// Hands the connection over to the job's stream, both ways, once the job is established. A job
+/// that succeeds without a stream (detached exec) is answered 200.
+void answerHijack(Dispatch& dispatch, const http::ExchangePtr& exchange, Job job,
+                  HijackStyle style);
 
 }  // namespace flotilla::gateway

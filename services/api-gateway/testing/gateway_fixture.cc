@@ -26,7 +26,8 @@ GatewayFixture::GatewayFixture()
       cluster_(std::make_unique<QueueEngine>(*queue_, kEngine)),
       streams_(*StreamServer::listenUnix(*reactor_, folder_ + "/streams.sock")) {
   options_.hosts = {"unix://" + socketPath()};
-  engine_.handleOthers(Lane::Query, [](const JobContextPtr& context) { context->complete(JobOutput{}); });
+  engine_.handleOthers(Lane::Query,
+                       [](const JobContextPtr& context) { context->complete(JobOutput{}); });
 }
 
 GatewayFixture::~GatewayFixture() {
@@ -55,9 +56,8 @@ void GatewayFixture::answer(std::string name, std::string body) {
 }
 
 void GatewayFixture::fail(std::string name, Error error) {
-  handle(std::move(name), [error = std::move(error)](const JobContextPtr& context) {
-    context->complete(error);
-  });
+  handle(std::move(name),
+         [error = std::move(error)](const JobContextPtr& context) { context->complete(error); });
 }
 
 void GatewayFixture::record(const Job& job) {

@@ -29,8 +29,9 @@ void refuse(const http::ExchangePtr& exchange, int status, const std::string& wh
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
   const auto first = text.find_first_not_of(kBlank);
-  return first == std::string_view::npos ? std::string_view()
-                                         : text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+  return first == std::string_view::npos
+             ? std::string_view()
+             : text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
 Result<std::chrono::seconds> timeToLive(const http::Query& query) {
@@ -55,7 +56,8 @@ DiscoveryHandler::DiscoveryHandler(Clusters& clusters, Metrics& metrics)
       lists_(metrics.counter("flotilla_discovery_lists_total", "Lists of hosts answered.")),
       refusals_(metrics.counter("flotilla_discovery_refusals_total", "Requests refused.")),
       known_clusters_(metrics.gauge("flotilla_discovery_clusters", "Clusters known.")),
-      known_entries_(metrics.gauge("flotilla_discovery_entries", "Hosts announced and not expired.")) {}
+      known_entries_(
+          metrics.gauge("flotilla_discovery_entries", "Hosts announced and not expired.")) {}
 
 void DiscoveryHandler::handle(const http::ExchangePtr& exchange) {
   const http::Request& request = exchange->request();

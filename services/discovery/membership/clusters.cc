@@ -32,7 +32,8 @@ Result<Clusters> Clusters::open(Options options) {
 
 Result<void> Clusters::load(std::string_view text) {
   const auto document = json::parse(text);
-  if (!document || !document->is_object() || json::integerOr(*document, "version", 0).value_or(0) != kVersion) {
+  if (!document || !document->is_object() ||
+      json::integerOr(*document, "version", 0).value_or(0) != kVersion) {
     return Error{ErrorKind::InvalidArgument, options_.file + " is not a file of this service"};
   }
   const auto stored_clusters = document->find("clusters");
@@ -46,7 +47,8 @@ Result<void> Clusters::load(std::string_view text) {
     Cluster cluster;
     FLO_TRY_ASSIGN(cluster.used, json::integerOr(stored, "used", 0));
     const auto entries = stored.find("entries");
-    for (const auto& item : entries != stored.end() && entries->is_array() ? *entries : json::Json::array()) {
+    for (const auto& item :
+         entries != stored.end() && entries->is_array() ? *entries : json::Json::array()) {
       Entry entry;
       FLO_TRY_ASSIGN(entry.address, json::stringOr(item, "address", ""));
       FLO_TRY_ASSIGN(entry.expires, json::integerOr(item, "expires", 0));
@@ -96,18 +98,23 @@ Result<Clusters::Cluster*> Clusters::find(const std::string& token) {
 
 void Clusters::forgetExpired(Cluster& cluster) {
   const std::int64_t now = options_.now();
-  changed_ = std::erase_if(cluster.entries, [now](const Entry& entry) { return entry.expires <= now; }) > 0 || changed_;
+  changed_ = std::erase_if(cluster.entries,
+                           [now](const Entry& entry) { return entry.expires <= now; }) > 0 ||
+             changed_;
 }
 
-Result<void> Clusters::announce(const std::string& token, const std::string& entry, std::chrono::seconds ttl) {
+Result<void> Clusters::announce(const std::string& token, const std::string& entry,
+                                std::chrono::seconds ttl) {
   FLO_TRY_ASSIGN(Cluster* const cluster, find(token));
   if (entry.size() > kMaxEntry) {
-    return Error{ErrorKind::InvalidArgument, "an entry of more than " + std::to_string(kMaxEntry) + " bytes"};
+    return Error{ErrorKind::InvalidArgument,
+                 "an entry of more than " + std::to_string(kMaxEntry) + " bytes"};
   }
   FLO_TRY(checkEntry(entry));
   if (ttl.count() <= 0 || ttl > options_.longest_ttl) {
-    return Error{ErrorKind::InvalidArgument, "ttl must be between 1 and " +
-                                                 std::to_string(options_.longest_ttl.count()) + " seconds"};
+    return Error{
+        ErrorKind::InvalidArgument,
+        "ttl must be between 1 and " + std::to_string(options_.longest_ttl.count()) + " seconds"};
   }
   forgetExpired(*cluster);
   const std::int64_t now = options_.now();
@@ -144,13 +151,16 @@ Result<void> Clusters::remove(const std::string& token) {
 
 Result<void> Clusters::keep() {
   const std::int64_t unused_since =
-      options_.now() - std::chrono::duration_cast<std::chrono::seconds>(options_.unused_life).count();
+      options_.now() -
+      std::chrono::duration_cast<std::chrono::seconds>(options_.unused_life).count();
   for (auto& [token, cluster] : clusters_) {
     forgetExpired(cluster);
   }
-  changed_ = std::erase_if(clusters_, [unused_since](const auto& item) {
-               return item.second.entries.empty() && item.second.used < unused_since;
-             }) > 0 || changed_;
+  changed_ = std::erase_if(clusters_,
+                           [unused_since](const auto& item) {
+                             return item.second.entries.empty() && item.second.used < unused_since;
+                           }) > 0 ||
+             changed_;
   return changed_ ? save(false) : Result<void>{};
 }
 

@@ -20,10 +20,10 @@ class Clusters {
   struct Options {
     std::string file;
     std::size_t max_clusters = 10'000;
-    std::size_t max_entries = 4096;                    // of one cluster
+    std::size_t max_entries = 4096;  // of one cluster
     std::chrono::seconds longest_ttl{7 * 24 * 3600};
-    std::chrono::hours unused_life{30 * 24};           // of a cluster without entries
-    std::function<std::int64_t()> now;                 // seconds since the epoch
+    std::chrono::hours unused_life{30 * 24};  // of a cluster without entries
+    std::function<std::int64_t()> now;        // seconds since the epoch
   };
 
   /// Reads the file; none is an empty beginning. Errors: Internal, InvalidArgument (not ours).
@@ -32,7 +32,8 @@ class Clusters {
   /// A new cluster's token. Errors: Unavailable (too many), Internal (the disk).
   Result<std::string> create();
   /// Errors: NotFound, InvalidArgument (entry or ttl), Unavailable (too many entries).
-  Result<void> announce(const std::string& token, const std::string& entry, std::chrono::seconds ttl);
+  Result<void> announce(const std::string& token, const std::string& entry,
+                        std::chrono::seconds ttl);
   /// In the order of their first announcement. Errors: NotFound.
   Result<std::vector<std::string>> list(const std::string& token);
   /// Errors: NotFound, Internal (the disk).

@@ -23,7 +23,11 @@ class ClustersTest : public testing::Test {
   ClustersTest& operator=(const ClustersTest&) = delete;
 
   Clusters open() {
-    return Clusters::open({.file = file(), .max_clusters = 3, .max_entries = 2, .now = [this] { return now_; }}).value();
+    return Clusters::open({.file = file(),
+                           .max_clusters = 3,
+                           .max_entries = 2,
+                           .now = [this] { return now_; }})
+        .value();
   }
   [[nodiscard]] std::string file() const { return folder_ + "/clusters.json"; }
 
@@ -70,12 +74,14 @@ TEST_F(ClustersTest, ANewClusterIsOnDiskBeforeItIsTold) {
 TEST_F(ClustersTest, BadInputIsRefused) {
   Clusters clusters = open();
   const std::string token = clusters.create().value();
-  for (const std::string& bad : {std::string(), std::string("a"), std::string("a:0"), std::string("\"a:1\""),
-                                 std::string(300, 'a') + ":1"}) {
-    EXPECT_EQ(clusters.announce(token, bad, seconds(1)).error().kind(), ErrorKind::InvalidArgument) << bad;
+  for (const std::string& bad : {std::string(), std::string("a"), std::string("a:0"),
+                                 std::string("\"a:1\""), std::string(300, 'a') + ":1"}) {
+    EXPECT_EQ(clusters.announce(token, bad, seconds(1)).error().kind(), ErrorKind::InvalidArgument)
+        << bad;
   }
   EXPECT_EQ(clusters.announce(token, "a:1", seconds(0)).error().kind(), ErrorKind::InvalidArgument);
-  EXPECT_EQ(clusters.announce(token, "a:1", seconds(100'000'000)).error().kind(), ErrorKind::InvalidArgument);
+  EXPECT_EQ(clusters.announce(token, "a:1", seconds(100'000'000)).error().kind(),
+            ErrorKind::InvalidArgument);
   EXPECT_EQ(clusters.announce("0", "a:1", seconds(1)).error().kind(), ErrorKind::NotFound);
   EXPECT_EQ(clusters.list("0").error().kind(), ErrorKind::NotFound);
 }

@@ -55,7 +55,8 @@ Result<std::string> linkTarget(const std::string& link, const std::string& targe
     return true;
   };
   const std::size_t slash = link.rfind('/');
-  if (target.starts_with('/') || !push(slash == std::string::npos ? "" : link.substr(0, slash)) || !push(target)) {
+  if (target.starts_with('/') || !push(slash == std::string::npos ? "" : link.substr(0, slash)) ||
+      !push(target)) {
     return Error{ErrorKind::InvalidArgument, "invalid link \"" + link + "\" to \"" + target + "\""};
   }
   std::string out;
@@ -68,21 +69,24 @@ Result<std::string> linkTarget(const std::string& link, const std::string& targe
 bool looksLikeTar(std::string_view head) {
   constexpr std::size_t kMagicAt = 257;
   return (head.size() >= kMagicAt + 5 && head.substr(kMagicAt, 5) == "ustar") ||
-         (head.size() >= 512 && std::all_of(head.begin(), head.begin() + 512, [](char c) { return c == 0; }));
+         (head.size() >= 512 &&
+          std::all_of(head.begin(), head.begin() + 512, [](char c) { return c == 0; }));
 }
 
 }  // namespace
 
 std::string blobHexOf(std::string_view name) {
   constexpr std::string_view kPrefix = "blobs/sha256/";
-  const std::string digest = "sha256:" + std::string(name.substr(std::min(name.size(), kPrefix.size())));
+  const std::string digest =
+      "sha256:" + std::string(name.substr(std::min(name.size(), kPrefix.size())));
   return name.starts_with(kPrefix) && isSha256Digest(digest) ? digest.substr(7) : std::string();
 }
 
 /// libarchive over the client's stream.
 class ArchiveInput::Reader {
  public:
-  explicit Reader(ImageStream& stream) : stream_(stream), buffer_(kReadSize), archive_(archive_read_new()) {}
+  explicit Reader(ImageStream& stream)
+      : stream_(stream), buffer_(kReadSize), archive_(archive_read_new()) {}
 
   Result<void> open() {
     archive_read_support_filter_all(archive_.get());
@@ -99,7 +103,8 @@ class ArchiveInput::Reader {
     if (status == ARCHIVE_EOF) {
       return static_cast<archive_entry*>(nullptr);
     }
-    return status < ARCHIVE_WARN ? Result<archive_entry*>(failure()) : Result<archive_entry*>(entry);
+    return status < ARCHIVE_WARN ? Result<archive_entry*>(failure())
+                                 : Result<archive_entry*>(entry);
   }
 
   /// The next piece of the entry's content, empty at its end.
@@ -153,7 +158,8 @@ class ArchiveInput::Reader {
     const std::string message = text != nullptr ? text : "";
     const bool cut = message.find("runcated") != std::string::npos ||
                      message.find("Unrecognized archive format") != std::string::npos;
-    return Error{ErrorKind::InvalidArgument, cut ? "unexpected EOF" : "archive/tar: invalid tar header: " + message};
+    return Error{ErrorKind::InvalidArgument,
+                 cut ? "unexpected EOF" : "archive/tar: invalid tar header: " + message};
   }
 
   ImageStream& stream_;
@@ -185,7 +191,8 @@ Result<void> ArchiveInput::readAll() {
       reader.startEntry();
       FLO_TRY(takeFile(reader, name, archive_entry_size(entry)));
     } else if (archive_entry_filetype(entry) != AE_IFDIR) {
-      return Error{ErrorKind::InvalidArgument, "\"" + name + "\" is no file: not allowed in an image archive"};
+      return Error{ErrorKind::InvalidArgument,
+                   "\"" + name + "\" is no file: not allowed in an image archive"};
     }
   }
 }
@@ -227,18 +234,21 @@ Result<LayerIntake::Keep> ArchiveInput::decideKeep(const std::string& name, std:
       return LayerIntake::Keep::HashOnly;
     }
   }
-  const bool layer = looksLikeTar(head) || unpack::sniffCompression(head) != unpack::Compression::None;
+  const bool layer =
+      looksLikeTar(head) || unpack::sniffCompression(head) != unpack::Compression::None;
   return layer ? LayerIntake::Keep::Layer : LayerIntake::Keep::File;
 }
 
-Result<void> ArchiveInput::showProgress(const std::string& name, std::uint64_t current, std::uint64_t total) {
+Result<void> ArchiveInput::showProgress(const std::string& name, std::uint64_t current,
+                                        std::uint64_t total) {
   const auto now = std::chrono::steady_clock::now();
   if (!options_.progress || now - last_progress_ < kProgressInterval) {
     return {};
   }
   last_progress_ = now;
   const std::string hex = blobHexOf(name);
-  return stream_.write(progressLine("Loading layer", hex.empty() ? name.substr(0, 12) : shortId(hex), current, total));
+  return stream_.write(progressLine(
+      "Loading layer", hex.empty() ? name.substr(0, 12) : shortId(hex), current, total));
 }
 
 IncomingFile* ArchiveInput::find(std::string_view name) {
@@ -259,10 +269,12 @@ IncomingFile* ArchiveInput::find(std::string_view name) {
 Result<std::string> ArchiveInput::text(std::string_view name) {
   const IncomingFile* const file = find(name);
   if (file == nullptr) {
-    return Error{ErrorKind::InvalidArgument, "open " + std::string(name) + ": no such file in the archive"};
+    return Error{ErrorKind::InvalidArgument,
+                 "open " + std::string(name) + ": no such file in the archive"};
   }
   if (file->size > kMaxText || file->path.empty()) {
-    return Error{ErrorKind::InvalidArgument, std::string(name) + ": not a document of reasonable size"};
+    return Error{ErrorKind::InvalidArgument,
+                 std::string(name) + ": not a document of reasonable size"};
   }
   return readFile(file->path, kMaxText);
 }

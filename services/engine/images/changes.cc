@@ -18,7 +18,9 @@ namespace {
 
 using json::Json;
 
-Error invalidChange(std::string message) { return Error{ErrorKind::InvalidArgument, std::move(message)}; }
+Error invalidChange(std::string message) {
+  return Error{ErrorKind::InvalidArgument, std::move(message)};
+}
 
 bool isSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -34,7 +36,8 @@ std::string_view trimmed(std::string_view text) {
 
 std::string upper(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return out;
 }
 
@@ -107,7 +110,8 @@ std::vector<std::string> commandLine(const Json& config, std::string_view text) 
     return std::move(*exec);
   }
   std::vector<std::string> shell = {"/bin/sh", "-c"};
-  if (const auto own = config.find("Shell"); own != config.end() && own->is_array() && !own->empty()) {
+  if (const auto own = config.find("Shell");
+      own != config.end() && own->is_array() && !own->empty()) {
     shell.clear();
     for (const Json& word : *own) {
       shell.push_back(word.is_string() ? word.get<std::string>() : std::string());
@@ -118,7 +122,8 @@ std::vector<std::string> commandLine(const Json& config, std::string_view text) 
 }
 
 /// "a=b c=d", or the older "a b" where everything after the first word is the value.
-Result<std::vector<std::pair<std::string, std::string>>> pairs(const std::string& instruction, std::string_view text) {
+Result<std::vector<std::pair<std::string, std::string>>> pairs(const std::string& instruction,
+                                                               std::string_view text) {
   const auto list = words(text, Quotes::Keep);
   if (list.empty()) {
     return invalidChange(instruction + " requires at least one argument");
@@ -135,7 +140,8 @@ Result<std::vector<std::pair<std::string, std::string>>> pairs(const std::string
   for (const std::string& word : list) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos) {
-      return invalidChange("Syntax error - can't find = in \"" + word + "\". Must be of the form: name=value");
+      return invalidChange("Syntax error - can't find = in \"" + word +
+                           "\". Must be of the form: name=value");
     }
     if (equals == 0) {
       return invalidChange(instruction + " names can not be blank");
@@ -171,8 +177,9 @@ Json& objectAt(Json& config, const char* key) {
 std::optional<int> portNumber(std::string_view text) {
   int value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return code == std::errc{} && end == text.data() + text.size() && value >= 0 && value <= 65535 ? std::optional(value)
-                                                                                               : std::nullopt;
+  return code == std::errc{} && end == text.data() + text.size() && value >= 0 && value <= 65535
+             ? std::optional(value)
+             : std::nullopt;
 }
 
 Result<void> expose(Json& config, const std::string& word) {
@@ -214,15 +221,16 @@ bool isSignal(const std::string& text) {
 
 /// "1h30m", "5s" in nanoseconds.
 std::optional<std::int64_t> duration(std::string_view text) {
-  static const std::map<std::string_view, double> kUnits = {{"ns", 1},   {"us", 1e3},  {"ms", 1e6},
-                                                            {"s", 1e9},  {"m", 60e9},  {"h", 3600e9}};
+  static const std::map<std::string_view, double> kUnits = {{"ns", 1},  {"us", 1e3}, {"ms", 1e6},
+                                                            {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
   double total = 0;
   if (text.empty()) {
     return std::nullopt;
   }
   while (!text.empty()) {
     double value = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+    const auto [end, code] =
+        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
     if (code != std::errc{}) {
       return std::nullopt;
     }
@@ -240,10 +248,11 @@ std::optional<std::int64_t> duration(std::string_view text) {
 
 /// Takes "--name=value" off the front of a HEALTHCHECK into the JSON of its options.
 Result<void> healthOption(const std::string& flag, Json& health) {
-  static const std::map<std::string, const char*> kDurations = {{"--interval", "Interval"},
-                                                                {"--timeout", "Timeout"},
-                                                                {"--start-period", "StartPeriod"},
-                                                                {"--start-interval", "StartInterval"}};
+  static const std::map<std::string, const char*> kDurations = {
+      {"--interval", "Interval"},
+      {"--timeout", "Timeout"},
+      {"--start-period", "StartPeriod"},
+      {"--start-interval", "StartInterval"}};
   const std::size_t equals = flag.find('=');
   const std::string name = flag.substr(0, equals);
   const std::string value = equals == std::string::npos ? "" : flag.substr(equals + 1);
@@ -264,7 +273,7 @@ Result<void> healthOption(const std::string& flag, Json& health) {
   const auto time = duration(value);
   if (!time || (*time != 0 && *time < 1'000'000)) {
     return invalidChange(time ? "Interval \"" + name.substr(2) + "\" cannot be less than 1ms"
-                        : "time: invalid duration \"" + value + "\"");
+                              : "time: invalid duration \"" + value + "\"");
   }
   if (*time != 0) {
     health[known->second] = *time;
@@ -387,7 +396,8 @@ Result<void> applyNamed(Json& config, const std::string& instruction, std::strin
     for (const std::string& port : ports) {
       FLO_TRY(expose(config, port));
     }
-    return ports.empty() ? Result<void>(invalidChange("EXPOSE requires at least one argument")) : Result<void>{};
+    return ports.empty() ? Result<void>(invalidChange("EXPOSE requires at least one argument"))
+                         : Result<void>{};
   }
   if (instruction == "USER" || instruction == "STOPSIGNAL") {
     FLO_TRY_ASSIGN(const std::string value, singleArgument(instruction, arguments));

@@ -16,9 +16,10 @@ std::string refusal(const std::string& change) {
 TEST(Changes, EveryInstructionAsDockerImport) {
   Json config = Json::object();
   const auto applied = applyChanges(
-      config, {"CMD echo hi", "ENV X=1 Y=\"a b\"", "EXPOSE 80 81/udp 90-91", "LABEL a=b c=d", "USER u", "WORKDIR /x",
-               "workdir y", "VOLUME /a /b", "ONBUILD RUN x", "STOPSIGNAL SIGINT",
-               "HEALTHCHECK --interval=5s --retries=3 CMD ls -l", "ENTRYPOINT [\"/x\"]", ""});
+      config,
+      {"CMD echo hi", "ENV X=1 Y=\"a b\"", "EXPOSE 80 81/udp 90-91", "LABEL a=b c=d", "USER u",
+       "WORKDIR /x", "workdir y", "VOLUME /a /b", "ONBUILD RUN x", "STOPSIGNAL SIGINT",
+       "HEALTHCHECK --interval=5s --retries=3 CMD ls -l", "ENTRYPOINT [\"/x\"]", ""});
   ASSERT_TRUE(applied) << applied.error().message();
   EXPECT_EQ(config, Json::parse(R"({
     "Cmd": ["/bin/sh", "-c", "echo hi"], "Entrypoint": ["/x"], "Env": ["X=1", "Y=a b"],

@@ -19,7 +19,8 @@ Result<bool> isKnown(ImageContext& context, const std::string& chain_id) {
 
 }  // namespace
 
-Result<void> LayerCommit::stage(const ImageDocument& document, const std::vector<IncomingFile*>& files) {
+Result<void> LayerCommit::stage(const ImageDocument& document,
+                                const std::vector<IncomingFile*>& files) {
   const std::vector<std::string> chain = document.chainIds();
   for (std::size_t i = 0; i < chain.size(); ++i) {
     FLO_TRY_ASSIGN(const bool known, isKnown(context_, chain[i]));
@@ -32,8 +33,9 @@ Result<void> LayerCommit::stage(const ImageDocument& document, const std::vector
     IncomingFile& file = *files[i];
     FLO_TRY_ASSIGN(Staged staged, file.path.empty() ? stageKnownBlob(file) : stageOne(file));
     if (staged.record.diff_id != document.diff_ids[i]) {
-      return Error{ErrorKind::InvalidArgument, "invalid diffID for layer " + std::to_string(i) + ": expected \"" +
-                                                   document.diff_ids[i] + "\", got \"" + staged.record.diff_id + "\""};
+      return Error{ErrorKind::InvalidArgument, "invalid diffID for layer " + std::to_string(i) +
+                                                   ": expected \"" + document.diff_ids[i] +
+                                                   "\", got \"" + staged.record.diff_id + "\""};
     }
     staged.record.chain_id = chain[i];
     staged.record.parent = i == 0 ? "" : chain[i - 1];
@@ -81,28 +83,31 @@ Result<void> LayerCommit::adopt() {
   return staged_.empty() ? Result<void>{} : context_.files.flushNames();
 }
 
-Result<void> LayerCommit::commit(const std::function<Result<void>(Transaction&, ImageRecords&)>& records) {
+Result<void> LayerCommit::commit(
+    const std::function<Result<void>(Transaction&, ImageRecords&)>& records) {
   if (!staged_.empty()) {
     FLO_TRY(context_.files.flush(workspace_));
   }
   FLO_TRY_ASSIGN(const UniqueFd lock, context_.files.lockShared());
   FLO_TRY(adopt());
-  return context_.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
-    ImageRecords rows(transaction);
-    for (const auto& [chain_id, staged] : staged_) {
-      if (staged.blob_file.empty()) {
-        FLO_TRY_ASSIGN(const bool kept, rows.hasBlob(staged.record.blob_hex));
-        if (!kept) {
-          return Error{ErrorKind::Unavailable, "a layer was removed meanwhile: try again"};
+  return context_.database.write(
+      Durability::Durable, [&](Transaction& transaction) -> Result<void> {
+        ImageRecords rows(transaction);
+        for (const auto& [chain_id, staged] : staged_) {
+          if (staged.blob_file.empty()) {
+            FLO_TRY_ASSIGN(const bool kept, rows.hasBlob(staged.record.blob_hex));
+            if (!kept) {
+              return Error{ErrorKind::Unavailable, "a layer was removed meanwhile: try again"};
+            }
+          }
+          FLO_TRY(rows.addLayer(staged.record));
         }
-      }
-      FLO_TRY(rows.addLayer(staged.record));
-    }
-    return records(transaction, rows);
-  });
+        return records(transaction, rows);
+      });
 }
 
-Result<void> LayerCommit::addImage(ImageRecords& records, const ImageRecord& image, const ImageDocument& document) {
+Result<void> LayerCommit::addImage(ImageRecords& records, const ImageRecord& image,
+                                   const ImageDocument& document) {
   const std::vector<std::string> chain = document.chainIds();
   for (const std::string& chain_id : chain) {
     FLO_TRY_ASSIGN(const auto layer, records.findLayer(chain_id));

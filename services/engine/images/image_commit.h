@@ -27,7 +27,8 @@ class LayerCommit {
   Result<void> commit(const std::function<Result<void>(Transaction&, ImageRecords&)>& records);
 
   /// Adds an image whose layers are staged or known; inside commit().
-  static Result<void> addImage(ImageRecords& records, const ImageRecord& image, const ImageDocument& document);
+  static Result<void> addImage(ImageRecords& records, const ImageRecord& image,
+                               const ImageDocument& document);
 
  private:
   struct Staged {

@@ -54,8 +54,9 @@ bool isIdPrefix(const std::string& image_id, std::string_view name) {
   return image_id.starts_with(name) || digestHex(image_id).starts_with(name);
 }
 
-Result<void> appendImageEvent(ImageContext& context, Transaction& transaction, const std::string& action,
-                              const ImageRecord& image, const std::string& name) {
+Result<void> appendImageEvent(ImageContext& context, Transaction& transaction,
+                              const std::string& action, const ImageRecord& image,
+                              const std::string& name) {
   Event event;
   event.type = "image";
   event.action = action;
@@ -67,7 +68,8 @@ Result<void> appendImageEvent(ImageContext& context, Transaction& transaction, c
   return context.events.append(transaction, std::move(event));
 }
 
-Result<void> appendDeletedImageEvent(ImageContext& context, Transaction& transaction, const std::string& id) {
+Result<void> appendDeletedImageEvent(ImageContext& context, Transaction& transaction,
+                                     const std::string& id) {
   Event event;
   event.type = "image";
   event.action = "delete";
@@ -78,8 +80,8 @@ Result<void> appendDeletedImageEvent(ImageContext& context, Transaction& transac
 
 std::string hostArchitecture() {
   static const std::map<std::string, std::string, std::less<>> kGoNames = {
-      {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"i686", "386"},
-      {"armv7l", "arm"},   {"riscv64", "riscv64"}, {"ppc64le", "ppc64le"}, {"s390x", "s390x"}};
+      {"x86_64", "amd64"},    {"aarch64", "arm64"},   {"i686", "386"},   {"armv7l", "arm"},
+      {"riscv64", "riscv64"}, {"ppc64le", "ppc64le"}, {"s390x", "s390x"}};
   utsname name{};
   if (::uname(&name) != 0) {
     return "amd64";

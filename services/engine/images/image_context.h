@@ -44,10 +44,12 @@ Result<std::string> findImageId(ImageRecords& records, std::string_view name);
 bool isIdPrefix(const std::string& image_id, std::string_view name);
 
 /// Appends an image event as Docker writes it: `name` and the image's labels as attributes.
-Result<void> appendImageEvent(ImageContext& context, Transaction& transaction, const std::string& action,
-                              const ImageRecord& image, const std::string& name);
+Result<void> appendImageEvent(ImageContext& context, Transaction& transaction,
+                              const std::string& action, const ImageRecord& image,
+                              const std::string& name);
 /// The same for an image whose record is gone: without labels.
-Result<void> appendDeletedImageEvent(ImageContext& context, Transaction& transaction, const std::string& id);
+Result<void> appendDeletedImageEvent(ImageContext& context, Transaction& transaction,
+                                     const std::string& id);
 
 /// "linux" and this machine's architecture in Go's words.
 std::string hostArchitecture();

@@ -109,13 +109,14 @@ std::int64_t fraction(std::string_view& rest) {
 }  // namespace
 
 std::optional<std::int64_t> parseRfc3339(std::string_view from) {
-  if (from.size() < 20 || from[4] != '-' || from[7] != '-' || (from[10] != 'T' && from[10] != 't') ||
-      from[13] != ':' || from[16] != ':') {
+  if (from.size() < 20 || from[4] != '-' || from[7] != '-' ||
+      (from[10] != 'T' && from[10] != 't') || from[13] != ':' || from[16] != ':') {
     return std::nullopt;
   }
   const std::array<int, 6> part = {number(from, 0, 4),  number(from, 5, 2),  number(from, 8, 2),
                                    number(from, 11, 2), number(from, 14, 2), number(from, 17, 2)};
-  if (std::any_of(part.begin(), part.end(), [](int value) { return value < 0; }) || part[1] < 1 || part[1] > 12) {
+  if (std::any_of(part.begin(), part.end(), [](int value) { return value < 0; }) || part[1] < 1 ||
+      part[1] > 12) {
     return std::nullopt;
   }
   std::tm when{};

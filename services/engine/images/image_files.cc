@@ -122,7 +122,8 @@ Result<std::unique_ptr<Workspace>> Workspace::create(const Paths& paths) {
 
 Workspace::~Workspace() {
   const fs::path path(path_);
-  (void)removeIn(path.parent_path().string(), path.filename().string());  // the next sweep tries again
+  (void)removeIn(path.parent_path().string(),
+                 path.filename().string());  // the next sweep tries again
 }
 
 Result<void> ImageFiles::prepare() {
@@ -171,7 +172,8 @@ Result<void> ImageFiles::adoptBlob(const std::string& file, const std::string& h
   return {};
 }
 
-Result<void> ImageFiles::adoptLayer(const std::string& directory, const std::string& chain_hex) const {
+Result<void> ImageFiles::adoptLayer(const std::string& directory,
+                                    const std::string& chain_hex) const {
   if (::rename(directory.c_str(), layerPath(chain_hex).c_str()) != 0 && errno != EEXIST &&
       errno != ENOTEMPTY) {
     return sysError("keep layer " + chain_hex, errno);
@@ -204,7 +206,8 @@ Result<void> ImageFiles::removeBlob(const std::string& hex) const {
 
 Result<void> ImageFiles::removeLayer(const std::string& chain_hex, Workspace& workspace) const {
   (void)::unlink((paths_.links() + "/" + shortName(chain_hex)).c_str());
-  if (::rename(layerPath(chain_hex).c_str(), workspace.newPath("removed").c_str()) != 0 && errno != ENOENT) {
+  if (::rename(layerPath(chain_hex).c_str(), workspace.newPath("removed").c_str()) != 0 &&
+      errno != ENOENT) {
     return sysError("remove layer " + chain_hex, errno);
   }
   return {};

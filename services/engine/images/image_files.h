@@ -22,7 +22,9 @@ class Workspace {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   /// A path inside that nobody uses yet. Thread-safe.
-  [[nodiscard]] std::string newPath(const char* kind) { return path_ + "/" + kind + std::to_string(++count_); }
+  [[nodiscard]] std::string newPath(const char* kind) {
+    return path_ + "/" + kind + std::to_string(++count_);
+  }
 
  private:
   Workspace(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
@@ -56,9 +58,15 @@ class ImageFiles {
   /// Makes the adopted names durable.
   Result<void> flushNames() const;
 
-  [[nodiscard]] std::string blobPath(const std::string& hex) const { return paths_.blobs() + "/" + hex; }
-  [[nodiscard]] std::string layerPath(const std::string& chain_hex) const { return paths_.layers() + "/" + chain_hex; }
-  [[nodiscard]] static std::string shortName(const std::string& chain_hex) { return chain_hex.substr(0, 20); }
+  [[nodiscard]] std::string blobPath(const std::string& hex) const {
+    return paths_.blobs() + "/" + hex;
+  }
+  [[nodiscard]] std::string layerPath(const std::string& chain_hex) const {
+    return paths_.layers() + "/" + chain_hex;
+  }
+  [[nodiscard]] static std::string shortName(const std::string& chain_hex) {
+    return chain_hex.substr(0, 20);
+  }
   [[nodiscard]] const Paths& paths() const { return paths_; }
 
   Result<void> removeBlob(const std::string& hex) const;
@@ -66,7 +74,8 @@ class ImageFiles {
   Result<void> removeLayer(const std::string& chain_hex, Workspace& workspace) const;
 
   /// Removes what no record knows and dead processes left. Under lockExclusive().
-  Result<void> sweep(const std::set<std::string>& blob_hexes, const std::set<std::string>& chain_hexes) const;
+  Result<void> sweep(const std::set<std::string>& blob_hexes,
+                     const std::set<std::string>& chain_hexes) const;
 
  private:
   Result<UniqueFd> lock(int operation) const;

@@ -104,14 +104,16 @@ std::optional<std::int64_t> durationNanoseconds(std::string_view text) {
   }
   while (!text.empty()) {
     double value = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+    const auto [end, code] =
+        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
     if (code != std::errc{} || value < 0) {
       return std::nullopt;
     }
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     const std::size_t length = std::min(text.find_first_of("0123456789."), text.size());
-    const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits),
-                                   [&](const auto& u) { return u.first == text.substr(0, length); });
+    const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const auto& u) {
+      return u.first == text.substr(0, length);
+    });
     if (unit == std::end(kUnits)) {
       return std::nullopt;
     }
@@ -123,7 +125,8 @@ std::optional<std::int64_t> durationNanoseconds(std::string_view text) {
 
 }  // namespace
 
-Result<FilterMap> parseFilters(std::string_view text, const std::vector<std::string_view>& allowed) {
+Result<FilterMap> parseFilters(std::string_view text,
+                               const std::vector<std::string_view>& allowed) {
   FLO_TRY_ASSIGN(auto parsed, model::parseListFilters(text));
   FilterMap filters;
   for (auto& [name, values] : parsed) {
@@ -184,7 +187,8 @@ Result<std::int64_t> parseFilterTime(std::string_view text, std::int64_t now_ns)
     }
   }
   double seconds = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
+  const auto [end, code] =
+      std::from_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
   if (code == std::errc{} && end == text.data() + text.size() && std::abs(seconds) < 9e9) {
     return static_cast<std::int64_t>(seconds * 1e9);
   }

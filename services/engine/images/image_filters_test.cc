@@ -16,7 +16,9 @@ TEST(Filters, BothShapesAndTheirRefusals) {
 }
 
 TEST(Filters, PatternsAsGoMatchesPaths) {
-  const auto match = [](const char* pattern, const char* name) { return matchPattern(pattern, name).value(); };
+  const auto match = [](const char* pattern, const char* name) {
+    return matchPattern(pattern, name).value();
+  };
   EXPECT_TRUE(match("b*", "busybox"));
   EXPECT_TRUE(match("*:1", "busybox:1"));
   EXPECT_TRUE(match("a*b*c", "aXbbc"));
@@ -37,7 +39,8 @@ TEST(Filters, Times) {
   EXPECT_EQ(parseFilterTime("1600000000", kNow).value(), 1'600'000'000'000'000'000);
   EXPECT_EQ(parseFilterTime("2020-09-13T12:26:40Z", kNow).value(), 1'600'000'000'000'000'000);
   EXPECT_EQ(parseFilterTime("2020-09-13T14:26:40+02:00", kNow).value(), 1'600'000'000'000'000'000);
-  EXPECT_EQ(parseFilterTime("x", kNow).error().message(), "failed to parse value as time or duration: \"x\"");
+  EXPECT_EQ(parseFilterTime("x", kNow).error().message(),
+            "failed to parse value as time or duration: \"x\"");
 }
 
 }  // namespace

@@ -34,9 +34,11 @@ Result<void> parsePlatform(const std::string& platform, ImportRequest& request) 
     });
   };
   if (parts.size() > 3 || !std::all_of(parts.begin(), parts.end(), legal)) {
-    return Error{ErrorKind::InvalidArgument, "\"" + platform + "\" is an invalid platform specifier"};
+    return Error{ErrorKind::InvalidArgument,
+                 "\"" + platform + "\" is an invalid platform specifier"};
   }
-  static const std::vector<std::string> kForeign = {"windows", "darwin", "freebsd", "solaris", "netbsd", "openbsd"};
+  static const std::vector<std::string> kForeign = {"windows", "darwin", "freebsd",
+                                                    "solaris", "netbsd", "openbsd"};
   const bool foreign = std::find(kForeign.begin(), kForeign.end(), parts[0]) != kForeign.end();
   if (foreign || (parts.size() > 1 && parts[0] != "linux")) {
     return Error{ErrorKind::InvalidArgument, "operating system is not supported"};
@@ -50,8 +52,10 @@ Result<void> parsePlatform(const std::string& platform, ImportRequest& request) 
   return {};
 }
 
-std::string configDocument(const ImageContext& context, const ImportRequest& request, const std::string& diff_id) {
-  const std::string created = request.created.empty() ? rfc3339(wallClockNanoseconds()) : request.created;
+std::string configDocument(const ImageContext& context, const ImportRequest& request,
+                           const std::string& diff_id) {
+  const std::string created =
+      request.created.empty() ? rfc3339(wallClockNanoseconds()) : request.created;
   OrderedJson out;
   out["architecture"] = request.architecture;
   if (!request.variant.empty()) {
@@ -62,7 +66,8 @@ std::string configDocument(const ImageContext& context, const ImportRequest& req
   out["container_config"] = fullConfig(Json::object());
   out["created"] = created;
   out["docker_version"] = context.version;
-  out["history"] = OrderedJson::array({OrderedJson{{"created", created}, {"comment", request.message}}});
+  out["history"] =
+      OrderedJson::array({OrderedJson{{"created", created}, {"comment", request.message}}});
   out["os"] = "linux";
   out["rootfs"] = OrderedJson{{"type", "layers"}, {"diff_ids", OrderedJson::array({diff_id})}};
   return out.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
@@ -84,7 +89,8 @@ Result<IncomingFile*> receive(LayerIntake& intake, ImageStream& stream) {
 
 }  // namespace
 
-Result<ImportRequest> checkImport(const ImportParameters& parameters, const std::string& host_architecture) {
+Result<ImportRequest> checkImport(const ImportParameters& parameters,
+                                  const std::string& host_architecture) {
   ImportRequest request;
   request.architecture = host_architecture;
   request.message = parameters.message.empty() ? "Imported from -" : parameters.message;
@@ -131,7 +137,8 @@ Result<void> tagImage(ImageContext& context, const std::string& name, const Refe
     FLO_TRY_ASSIGN(const auto image, records.find(id));
     FLO_TRY(records.setName(tag, id));
     FLO_TRY(records.setLastTag(id, wallClockNanoseconds()));
-    return image ? appendImageEvent(context, transaction, "tag", *image, tag.familiar()) : Result<void>{};
+    return image ? appendImageEvent(context, transaction, "tag", *image, tag.familiar())
+                 : Result<void>{};
   });
 }
 

@@ -15,7 +15,7 @@ namespace flotilla::engine {
 struct ImportRequest {
   std::optional<Reference> tag;
   std::string message;
-  std::string created;  // RFC 3339, "" = now
+  std::string created;                               // RFC 3339, "" = now
   nlohmann::json config = nlohmann::json::object();  // changes applied
   std::string architecture, variant;
 };
@@ -26,7 +26,8 @@ struct ImportParameters {  // as in the query
 };
 
 /// Errors: InvalidArgument in Docker's words.
-Result<ImportRequest> checkImport(const ImportParameters& parameters, const std::string& host_architecture);
+Result<ImportRequest> checkImport(const ImportParameters& parameters,
+                                  const std::string& host_architecture);
 
 /// Makes an image of one layer from a tar stream (plain or compressed). On return it is on disk;
 /// the stream has got {"status":"<id>"}.

@@ -60,14 +60,16 @@ Json configJson(const Json& config, ApiVersion version) {
   for (const char* key : {"User", "WorkingDir"}) {
     out[key] = config.contains(key) ? config[key] : Json("");
   }
-  for (const char* key : {"ArgsEscaped", "ExposedPorts", "Healthcheck", "Shell", "StopSignal", "StopTimeout",
-                          "NetworkDisabled"}) {
-    if (config.contains(key) && !config[key].is_null() && config[key] != Json("") && config[key] != Json(false)) {
+  for (const char* key : {"ArgsEscaped", "ExposedPorts", "Healthcheck", "Shell", "StopSignal",
+                          "StopTimeout", "NetworkDisabled"}) {
+    if (config.contains(key) && !config[key].is_null() && config[key] != Json("") &&
+        config[key] != Json(false)) {
       out[key] = config[key];
     }
   }
   if (version < kImageOnlyConfig) {  // what only containers have, at its zero
-    for (const char* key : {"AttachStderr", "AttachStdin", "AttachStdout", "OpenStdin", "StdinOnce", "Tty"}) {
+    for (const char* key :
+         {"AttachStderr", "AttachStdin", "AttachStdout", "OpenStdin", "StdinOnce", "Tty"}) {
       out[key] = false;
     }
     for (const char* key : {"Domainname", "Hostname", "Image"}) {
@@ -136,7 +138,8 @@ std::string dump(const OrderedJson& value) {
 
 }  // namespace
 
-Result<std::string> inspectImage(ImageContext& context, const std::string& name, ApiVersion version) {
+Result<std::string> inspectImage(ImageContext& context, const std::string& name,
+                                 ApiVersion version) {
   FLO_TRY_ASSIGN(const InspectedImage image, read(context, name));
   OrderedJson out;
   out["Id"] = image.record.id;

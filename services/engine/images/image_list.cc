@@ -32,7 +32,8 @@ struct Snapshot {
   std::map<std::string, int> users_of_layer;
 };
 
-Result<Snapshot> readSnapshot(ImageContext& context, Transaction& transaction, bool count_containers) {
+Result<Snapshot> readSnapshot(ImageContext& context, Transaction& transaction,
+                              bool count_containers) {
   ImageRecords records(transaction);
   Snapshot snapshot;
   FLO_TRY_ASSIGN(auto rows, records.all());
@@ -40,7 +41,8 @@ Result<Snapshot> readSnapshot(ImageContext& context, Transaction& transaction, b
   for (ImageRecord& row : rows) {
     FLO_TRY_ASSIGN(ImageDocument document, ImageDocument::parse(row.config));
     at[row.id] = snapshot.images.size();
-    snapshot.images.push_back(ListedImage{std::move(row), std::move(document), {}, {}, false, false, 0});
+    snapshot.images.push_back(
+        ListedImage{std::move(row), std::move(document), {}, {}, false, false, 0});
   }
   for (const ListedImage& image : snapshot.images) {
     if (const auto parent = at.find(image.record.parent); parent != at.end()) {
@@ -78,8 +80,8 @@ class Filter {
   static Result<Filter> make(const ImageListOptions& options, Transaction& transaction) {
     Filter filter;
     filter.all_ = options.all;
-    FLO_TRY_ASSIGN(filter.values_, parseFilters(options.filters, {"dangling", "label", "before", "since",
-                                                                  "reference", "until"}));
+    FLO_TRY_ASSIGN(filter.values_, parseFilters(options.filters, {"dangling", "label", "before",
+                                                                  "since", "reference", "until"}));
     FLO_TRY(filter.decideDangling());
     FLO_TRY(filter.decideTimes(transaction));
     return filter;
@@ -132,7 +134,8 @@ class Filter {
     const auto createdOf = [&records](const std::string& name) -> Result<std::int64_t> {
       FLO_TRY_ASSIGN(const std::string id, findImageId(records, name));
       FLO_TRY_ASSIGN(const auto image, records.find(id));
-      FLO_TRY_ASSIGN(const ImageDocument document, ImageDocument::parse(image ? image->config : ""));
+      FLO_TRY_ASSIGN(const ImageDocument document,
+                     ImageDocument::parse(image ? image->config : ""));
       return document.created_ns.value_or(0);
     };
     for (const std::string& name : valuesOf("before")) {
@@ -228,8 +231,8 @@ void setNames(OrderedJson& out, const ListedImage& image, ApiVersion version) {
   out["RepoTags"] = std::move(tags);
 }
 
-OrderedJson encode(const ListedImage& image, const Snapshot& snapshot, const ImageListOptions& options,
-                   ApiVersion version) {
+OrderedJson encode(const ListedImage& image, const Snapshot& snapshot,
+                   const ImageListOptions& options, ApiVersion version) {
   std::uint64_t size = 0;
   for (const LayerRecord& layer : image.layers) {
     size += layer.disk_size;
@@ -255,14 +258,17 @@ OrderedJson encode(const ListedImage& image, const Snapshot& snapshot, const Ima
 
 }  // namespace
 
-Result<std::string> listImages(ImageContext& context, const ImageListOptions& options, ApiVersion version) {
+Result<std::string> listImages(ImageContext& context, const ImageListOptions& options,
+                               ApiVersion version) {
   OrderedJson out = OrderedJson::array();
   FLO_TRY(context.database.read([&](Transaction& transaction) -> Result<void> {
     FLO_TRY_ASSIGN(const Filter filter, Filter::make(options, transaction));
-    FLO_TRY_ASSIGN(Snapshot snapshot, readSnapshot(context, transaction, !(version < kContainerCount)));
-    std::stable_sort(snapshot.images.begin(), snapshot.images.end(), [](const auto& a, const auto& b) {
-      return a.document.created_ns.value_or(0) > b.document.created_ns.value_or(0);
-    });
+    FLO_TRY_ASSIGN(Snapshot snapshot,
+                   readSnapshot(context, transaction, !(version < kContainerCount)));
+    std::stable_sort(snapshot.images.begin(), snapshot.images.end(),
+                     [](const auto& a, const auto& b) {
+                       return a.document.created_ns.value_or(0) > b.document.created_ns.value_or(0);
+                     });
     for (ListedImage& image : snapshot.images) {
       FLO_TRY_ASSIGN(const bool admitted, filter.admits(image));
       if (admitted) {

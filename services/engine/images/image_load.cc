@@ -22,9 +22,10 @@ Result<PlannedImage> check(ImagePlan plan) {
     return Error{ErrorKind::InvalidArgument, "operating system is not supported"};
   }
   if (document.diff_ids.size() != plan.layer_files.size()) {
-    return Error{ErrorKind::InvalidArgument,
-                 "invalid manifest, layers length mismatch: expected " +
-                     std::to_string(document.diff_ids.size()) + ", got " + std::to_string(plan.layer_files.size())};
+    return Error{ErrorKind::InvalidArgument, "invalid manifest, layers length mismatch: expected " +
+                                                 std::to_string(document.diff_ids.size()) +
+                                                 ", got " +
+                                                 std::to_string(plan.layer_files.size())};
   }
   return PlannedImage{std::move(plan), std::move(document)};
 }
@@ -49,7 +50,8 @@ Result<void> record(ImageContext& context, Transaction& transaction, ImageRecord
   for (const Reference& tag : image.plan.tags) {
     FLO_TRY_ASSIGN(const auto old, records.idOf(tag));
     if (old && *old != row.id) {
-      lines += streamLine("The image " + tag.familiar() + " already exists, renaming the old one with ID " + *old +
+      lines += streamLine("The image " + tag.familiar() +
+                          " already exists, renaming the old one with ID " + *old +
                           " to empty string\n");
     }
     FLO_TRY(records.setName(tag, row.id));

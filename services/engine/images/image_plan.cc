@@ -24,7 +24,8 @@ Result<Json> document(ArchiveInput& archive, const std::string& name) {
 
 std::string textMember(const Json& object, const char* key) {
   const auto it = object.is_object() ? object.find(key) : object.end();
-  return object.is_object() && it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+  return object.is_object() && it != object.end() && it->is_string() ? it->get<std::string>()
+                                                                     : std::string();
 }
 
 Json list(const Json& object, const char* key) {
@@ -48,7 +49,8 @@ Result<ImagePlan> planOfManifestItem(ArchiveInput& archive, const Json& item) {
     plan.layer_files.push_back(layer.is_string() ? layer.get<std::string>() : std::string());
   }
   for (const Json& tag : list(item, "RepoTags")) {
-    FLO_TRY_ASSIGN(Reference reference, taggedReference(tag.is_string() ? tag.get<std::string>() : ""));
+    FLO_TRY_ASSIGN(Reference reference,
+                   taggedReference(tag.is_string() ? tag.get<std::string>() : ""));
     plan.tags.push_back(std::move(reference));
   }
   plan.parent = textMember(item, "Parent");
@@ -83,7 +85,8 @@ bool isForHost(const Json& descriptor, const std::string& architecture) {
 }
 
 /// The manifest that a descriptor leads to: itself, or this host's of an index.
-Result<Json> imageManifest(ArchiveInput& archive, const Json& descriptor, const std::string& architecture, int depth) {
+Result<Json> imageManifest(ArchiveInput& archive, const Json& descriptor,
+                           const std::string& architecture, int depth) {
   FLO_TRY_ASSIGN(const std::string name, blobName(descriptor));
   FLO_TRY_ASSIGN(Json found, document(archive, name));
   if (!found.is_object() || !found.contains("manifests")) {
@@ -109,14 +112,16 @@ std::vector<Reference> tagsOf(const Json& descriptor) {
       if (auto reference = Reference::parse(name)) {
         Reference tagged = reference->withDefaultTag();
         tagged.digest.clear();
-        return tagged.tag.empty() ? std::vector<Reference>{} : std::vector<Reference>{std::move(tagged)};
+        return tagged.tag.empty() ? std::vector<Reference>{}
+                                  : std::vector<Reference>{std::move(tagged)};
       }
     }
   }
   return {};
 }
 
-Result<ImagePlan> planOfDescriptor(ArchiveInput& archive, const Json& descriptor, const std::string& architecture) {
+Result<ImagePlan> planOfDescriptor(ArchiveInput& archive, const Json& descriptor,
+                                   const std::string& architecture) {
   FLO_TRY_ASSIGN(const Json manifest, imageManifest(archive, descriptor, architecture, 0));
   const auto config = manifest.is_object() ? manifest.find("config") : manifest.end();
   if (!manifest.is_object() || config == manifest.end()) {
@@ -133,7 +138,8 @@ Result<ImagePlan> planOfDescriptor(ArchiveInput& archive, const Json& descriptor
   return plan;
 }
 
-Result<std::vector<ImagePlan>> planOfLayout(ArchiveInput& archive, const std::string& architecture) {
+Result<std::vector<ImagePlan>> planOfLayout(ArchiveInput& archive,
+                                            const std::string& architecture) {
   FLO_TRY_ASSIGN(const Json index, document(archive, "index.json"));
   const Json manifests = list(index, "manifests");
   std::vector<ImagePlan> plans;
@@ -143,7 +149,8 @@ Result<std::vector<ImagePlan>> planOfLayout(ArchiveInput& archive, const std::st
       return invalidArchive("index.json: not an image index");
     }
     // An index may list one image's platforms directly.
-    if (descriptor.contains("platform") && manifests.size() > 1 && !isForHost(descriptor, architecture)) {
+    if (descriptor.contains("platform") && manifests.size() > 1 &&
+        !isForHost(descriptor, architecture)) {
       skipped = true;
       continue;
     }
@@ -151,7 +158,8 @@ Result<std::vector<ImagePlan>> planOfLayout(ArchiveInput& archive, const std::st
     plans.push_back(std::move(plan));
   }
   if (plans.empty()) {
-    return invalidArchive(skipped ? "no image for linux/" + architecture + " in index.json" : "index.json lists no image");
+    return invalidArchive(skipped ? "no image for linux/" + architecture + " in index.json"
+                                  : "index.json lists no image");
   }
   return plans;
 }

@@ -14,7 +14,7 @@ struct ImagePlan {
   std::string config;                    // the document itself
   std::vector<std::string> layer_files;  // names in the archive, lowest first
   std::vector<Reference> tags;
-  std::string parent;                    // id, "" when not said
+  std::string parent;  // id, "" when not said
 };
 
 /// The images of an archive that was read: by manifest.json (`docker save`), else by index.json

@@ -11,16 +11,18 @@ namespace flotilla::engine {
 inline constexpr ApiVersion kNoVirtualSize{1, 44};
 
 struct ImageListOptions {
-  bool all = false;          // also images that are only parents of others
+  bool all = false;  // also images that are only parents of others
   bool shared_size = false;
-  std::string filters;       // JSON as in the API
+  std::string filters;  // JSON as in the API
 };
 
 /// Answers to GET /images/json, /images/{name}/json and /images/{name}/history as JSON texts, in
 /// the shape of the client's API version. Each reads one snapshot.
 /// Errors: NotFound "No such image: ...", InvalidArgument in Docker's words.
-Result<std::string> listImages(ImageContext& context, const ImageListOptions& options, ApiVersion version);
-Result<std::string> inspectImage(ImageContext& context, const std::string& name, ApiVersion version);
+Result<std::string> listImages(ImageContext& context, const ImageListOptions& options,
+                               ApiVersion version);
+Result<std::string> inspectImage(ImageContext& context, const std::string& name,
+                                 ApiVersion version);
 Result<std::string> imageHistory(ImageContext& context, const std::string& name);
 
 }  // namespace flotilla::engine

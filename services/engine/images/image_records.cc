@@ -64,15 +64,19 @@ std::vector<Migration> imageMigrations() {
 }
 
 Result<std::optional<ImageRecord>> ImageRecords::find(const std::string& id) {
-  FLO_TRY_ASSIGN(auto row, transaction_.prepare(
-                               "SELECT id, config, parent, last_tag_ns FROM images WHERE id = ? AND held = 0"));
+  FLO_TRY_ASSIGN(
+      auto row,
+      transaction_.prepare(
+          "SELECT id, config, parent, last_tag_ns FROM images WHERE id = ? AND held = 0"));
   FLO_TRY_ASSIGN(const bool found, row.bind(id).step());
   return found ? std::optional(readImage(row)) : std::nullopt;
 }
 
 Result<std::vector<ImageRecord>> ImageRecords::all() {
-  FLO_TRY_ASSIGN(auto rows, transaction_.prepare(
-                                "SELECT id, config, parent, last_tag_ns FROM images WHERE held = 0 ORDER BY rowid"));
+  FLO_TRY_ASSIGN(
+      auto rows,
+      transaction_.prepare(
+          "SELECT id, config, parent, last_tag_ns FROM images WHERE held = 0 ORDER BY rowid"));
   std::vector<ImageRecord> images;
   for (;;) {
     FLO_TRY_ASSIGN(const bool more, rows.step());
@@ -83,7 +87,8 @@ Result<std::vector<ImageRecord>> ImageRecords::all() {
   }
 }
 
-Result<std::vector<std::string>> ImageRecords::texts(std::string_view sql, std::string_view argument) {
+Result<std::vector<std::string>> ImageRecords::texts(std::string_view sql,
+                                                     std::string_view argument) {
   FLO_TRY_ASSIGN(auto rows, transaction_.prepare(sql));
   if (!argument.empty()) {
     rows.bind(argument);
@@ -99,7 +104,9 @@ Result<std::vector<std::string>> ImageRecords::texts(std::string_view sql, std::
 }
 
 Result<std::vector<std::string>> ImageRecords::byPrefix(std::string_view hex_prefix) {
-  FLO_TRY_ASSIGN(auto rows, transaction_.prepare("SELECT id FROM images WHERE id >= ? AND id < ? AND held = 0 LIMIT 2"));
+  FLO_TRY_ASSIGN(
+      auto rows,
+      transaction_.prepare("SELECT id FROM images WHERE id >= ? AND id < ? AND held = 0 LIMIT 2"));
   const std::string low = "sha256:" + std::string(hex_prefix);
   rows.bind(low).bind(low + "g");  // "g" sorts after every hex digit
   std::vector<std::string> ids;
@@ -113,24 +120,30 @@ Result<std::vector<std::string>> ImageRecords::byPrefix(std::string_view hex_pre
 }
 
 Result<std::optional<std::string>> ImageRecords::idOf(const Reference& reference) {
-  FLO_TRY_ASSIGN(auto ids, texts("SELECT image_id FROM image_names WHERE name = ?", reference.canonical()));
+  FLO_TRY_ASSIGN(auto ids,
+                 texts("SELECT image_id FROM image_names WHERE name = ?", reference.canonical()));
   return ids.empty() ? std::nullopt : std::optional(std::move(ids.front()));
 }
 
 Result<std::vector<NameRecord>> ImageRecords::namesOf(const std::string& id) {
-  FLO_TRY_ASSIGN(auto rows, transaction_.prepare("SELECT name, image_id FROM image_names WHERE image_id = ? ORDER BY name"));
+  FLO_TRY_ASSIGN(auto rows,
+                 transaction_.prepare(
+                     "SELECT name, image_id FROM image_names WHERE image_id = ? ORDER BY name"));
   rows.bind(id);
   return readNames(rows);
 }
 
 Result<std::vector<NameRecord>> ImageRecords::namesIn(const std::string& repository) {
-  FLO_TRY_ASSIGN(auto rows, transaction_.prepare("SELECT name, image_id FROM image_names WHERE repository = ? ORDER BY name"));
+  FLO_TRY_ASSIGN(auto rows,
+                 transaction_.prepare(
+                     "SELECT name, image_id FROM image_names WHERE repository = ? ORDER BY name"));
   rows.bind(repository);
   return readNames(rows);
 }
 
 Result<std::vector<NameRecord>> ImageRecords::allNames() {
-  FLO_TRY_ASSIGN(auto rows, transaction_.prepare("SELECT name, image_id FROM image_names ORDER BY name"));
+  FLO_TRY_ASSIGN(auto rows,
+                 transaction_.prepare("SELECT name, image_id FROM image_names ORDER BY name"));
   return readNames(rows);
 }
 
@@ -153,10 +166,10 @@ Result<std::optional<LayerRecord>> ImageRecords::findLayerOfBlob(const std::stri
 }
 
 Result<std::vector<LayerRecord>> ImageRecords::layersOf(const std::string& image_id) {
-  FLO_TRY_ASSIGN(auto rows,
-                 transaction_.prepare("SELECT " + std::string(kLayerColumns) +
-                                      " FROM image_layers i JOIN layers l ON l.chain_id = i.chain_id"
-                                      " WHERE i.image_id = ? ORDER BY i.position"));
+  FLO_TRY_ASSIGN(auto rows, transaction_.prepare(
+                                "SELECT " + std::string(kLayerColumns) +
+                                " FROM image_layers i JOIN layers l ON l.chain_id = i.chain_id"
+                                " WHERE i.image_id = ? ORDER BY i.position"));
   rows.bind(image_id);
   std::vector<LayerRecord> layers;
   for (;;) {
@@ -169,11 +182,11 @@ Result<std::vector<LayerRecord>> ImageRecords::layersOf(const std::string& image
 }
 
 Result<std::vector<std::pair<std::string, LayerRecord>>> ImageRecords::allImageLayers() {
-  FLO_TRY_ASSIGN(auto rows,
-                 transaction_.prepare("SELECT i.image_id, " + std::string(kLayerColumns) +
-                                      " FROM image_layers i JOIN layers l ON l.chain_id = i.chain_id"
-                                      " JOIN images m ON m.id = i.image_id AND m.held = 0"
-                                      " ORDER BY i.image_id, i.position"));
+  FLO_TRY_ASSIGN(auto rows, transaction_.prepare(
+                                "SELECT i.image_id, " + std::string(kLayerColumns) +
+                                " FROM image_layers i JOIN layers l ON l.chain_id = i.chain_id"
+                                " JOIN images m ON m.id = i.image_id AND m.held = 0"
+                                " ORDER BY i.image_id, i.position"));
   std::vector<std::pair<std::string, LayerRecord>> layers;
   for (;;) {
     FLO_TRY_ASSIGN(const bool more, rows.step());
@@ -185,12 +198,14 @@ Result<std::vector<std::pair<std::string, LayerRecord>>> ImageRecords::allImageL
 }
 
 Result<bool> ImageRecords::hasBlob(const std::string& blob_hex) {
-  FLO_TRY_ASSIGN(const auto found, texts("SELECT 1 FROM layers WHERE blob_hex = ? LIMIT 1", blob_hex));
+  FLO_TRY_ASSIGN(const auto found,
+                 texts("SELECT 1 FROM layers WHERE blob_hex = ? LIMIT 1", blob_hex));
   return !found.empty();
 }
 
 Result<void> ImageRecords::addLayer(const LayerRecord& layer) {
-  FLO_TRY_ASSIGN(auto insert, transaction_.prepare("INSERT OR IGNORE INTO layers VALUES(?, ?, ?, ?, ?, ?, ?)"));
+  FLO_TRY_ASSIGN(auto insert,
+                 transaction_.prepare("INSERT OR IGNORE INTO layers VALUES(?, ?, ?, ?, ?, ?, ?)"));
   return insert.bind(layer.chain_id)
       .bind(layer.parent)
       .bind(layer.diff_id)
@@ -201,27 +216,33 @@ Result<void> ImageRecords::addLayer(const LayerRecord& layer) {
       .run();
 }
 
-Result<void> ImageRecords::addImage(const ImageRecord& image, const std::vector<std::string>& chain_ids) {
-  FLO_TRY_ASSIGN(auto insert,
-                 transaction_.prepare("INSERT INTO images VALUES(?, ?, ?, ?, 0)"
-                                      " ON CONFLICT(id) DO UPDATE SET held = 0, parent = CASE"
-                                      " WHEN excluded.parent = '' THEN parent ELSE excluded.parent END"));
-  FLO_TRY(insert.bind(image.id).bind(image.config).bind(image.parent).bind(image.last_tag_ns).run());
+Result<void> ImageRecords::addImage(const ImageRecord& image,
+                                    const std::vector<std::string>& chain_ids) {
+  FLO_TRY_ASSIGN(
+      auto insert,
+      transaction_.prepare("INSERT INTO images VALUES(?, ?, ?, ?, 0)"
+                           " ON CONFLICT(id) DO UPDATE SET held = 0, parent = CASE"
+                           " WHEN excluded.parent = '' THEN parent ELSE excluded.parent END"));
+  FLO_TRY(
+      insert.bind(image.id).bind(image.config).bind(image.parent).bind(image.last_tag_ns).run());
   for (std::size_t i = 0; i < chain_ids.size(); ++i) {
-    FLO_TRY_ASSIGN(auto link, transaction_.prepare("INSERT OR IGNORE INTO image_layers VALUES(?, ?, ?)"));
+    FLO_TRY_ASSIGN(auto link,
+                   transaction_.prepare("INSERT OR IGNORE INTO image_layers VALUES(?, ?, ?)"));
     FLO_TRY(link.bind(image.id).bind(static_cast<std::int64_t>(i)).bind(chain_ids[i]).run());
   }
   return {};
 }
 
 Result<void> ImageRecords::setLastTag(const std::string& id, std::int64_t time_ns) {
-  FLO_TRY_ASSIGN(auto update, transaction_.prepare("UPDATE images SET last_tag_ns = ? WHERE id = ?"));
+  FLO_TRY_ASSIGN(auto update,
+                 transaction_.prepare("UPDATE images SET last_tag_ns = ? WHERE id = ?"));
   return update.bind(time_ns).bind(id).run();
 }
 
 Result<void> ImageRecords::setName(const Reference& reference, const std::string& id) {
-  FLO_TRY_ASSIGN(auto insert, transaction_.prepare("INSERT INTO image_names VALUES(?, ?, ?)"
-                                                   " ON CONFLICT(name) DO UPDATE SET image_id = excluded.image_id"));
+  FLO_TRY_ASSIGN(auto insert, transaction_.prepare(
+                                  "INSERT INTO image_names VALUES(?, ?, ?)"
+                                  " ON CONFLICT(name) DO UPDATE SET image_id = excluded.image_id"));
   return insert.bind(reference.canonical()).bind(reference.name()).bind(id).run();
 }
 
@@ -233,7 +254,8 @@ Result<void> ImageRecords::removeName(const Reference& reference) {
 Result<void> ImageRecords::hold(const std::string& id) {
   FLO_TRY_ASSIGN(auto names, transaction_.prepare("DELETE FROM image_names WHERE image_id = ?"));
   FLO_TRY(names.bind(id).run());
-  FLO_TRY_ASSIGN(auto update, transaction_.prepare("UPDATE images SET held = 1, parent = '' WHERE id = ?"));
+  FLO_TRY_ASSIGN(auto update,
+                 transaction_.prepare("UPDATE images SET held = 1, parent = '' WHERE id = ?"));
   return update.bind(id).run();
 }
 
@@ -250,8 +272,9 @@ Result<Garbage> ImageRecords::collect(const std::string& held_id) {
   Garbage garbage;
   std::reverse(layers.begin(), layers.end());
   for (LayerRecord& layer : layers) {
-    FLO_TRY_ASSIGN(auto drop, transaction_.prepare("DELETE FROM layers WHERE chain_id = ?1 AND NOT EXISTS("
-                                                   "SELECT 1 FROM image_layers WHERE chain_id = ?1)"));
+    FLO_TRY_ASSIGN(auto drop,
+                   transaction_.prepare("DELETE FROM layers WHERE chain_id = ?1 AND NOT EXISTS("
+                                        "SELECT 1 FROM image_layers WHERE chain_id = ?1)"));
     FLO_TRY(drop.bind(layer.chain_id).run());
     if (transaction_.changes() == 0) {
       continue;

@@ -17,9 +17,9 @@ namespace flotilla::engine {
 std::vector<Migration> imageMigrations();
 
 struct ImageRecord {
-  std::string id;      // "sha256:<hex>" of `config`
-  std::string config;  // the JSON document, byte for byte
-  std::string parent;  // id of the image this one was built upon, "" when unknown
+  std::string id;                // "sha256:<hex>" of `config`
+  std::string config;            // the JSON document, byte for byte
+  std::string parent;            // id of the image this one was built upon, "" when unknown
   std::int64_t last_tag_ns = 0;  // 0: never tagged by a user
 };
 

@@ -62,16 +62,19 @@ class Removal {
   };
 
   Result<std::vector<ContainerUse>> users(const std::string& id) {
-    return context_.containers ? context_.containers(transaction_, id) : std::vector<ContainerUse>{};
+    return context_.containers ? context_.containers(transaction_, id)
+                               : std::vector<ContainerUse>{};
   }
 
   /// True when other names remain, so that untagging was all.
-  Result<bool> untagByName(const std::string& id, const std::string& name, const std::vector<NameRecord>& names) {
+  Result<bool> untagByName(const std::string& id, const std::string& name,
+                           const std::vector<NameRecord>& names) {
     if (!options_.force && isSingleReference(names)) {
       FLO_TRY_ASSIGN(const auto containers, users(id));
       if (!containers.empty()) {
-        return Error{ErrorKind::Conflict, "conflict: unable to remove repository reference \"" + name +
-                                              "\" (must force) - container " + shortId(containers.front().id) +
+        return Error{ErrorKind::Conflict, "conflict: unable to remove repository reference \"" +
+                                              name + "\" (must force) - container " +
+                                              shortId(containers.front().id) +
                                               " is using its referenced image " + shortId(id)};
       }
     }
@@ -113,7 +116,8 @@ class Removal {
 
   static Error conflict(const std::string& id, bool hard, const std::string& why) {
     return Error{ErrorKind::Conflict, "conflict: unable to delete " + shortId(id) + " (" +
-                                          (hard ? "cannot be forced" : "must be forced") + ") - " + why};
+                                          (hard ? "cannot be forced" : "must be forced") + ") - " +
+                                          why};
   }
 
   Result<void> checkConflicts(const std::string& id, Checks checks) {
@@ -124,7 +128,8 @@ class Removal {
     FLO_TRY_ASSIGN(const auto containers, users(id));
     for (const ContainerUse& container : containers) {
       if (container.running) {
-        return conflict(id, true, "image is being used by running container " + shortId(container.id));
+        return conflict(id, true,
+                        "image is being used by running container " + shortId(container.id));
       }
     }
     if (!checks.soft) {
@@ -135,7 +140,8 @@ class Removal {
       return conflict(id, false, "image is referenced in multiple repositories");
     }
     if (!containers.empty()) {
-      return conflict(id, false, "image is being used by stopped container " + shortId(containers.front().id));
+      return conflict(id, false,
+                      "image is being used by stopped container " + shortId(containers.front().id));
     }
     return {};
   }
@@ -171,7 +177,8 @@ class Removal {
       lines.push_back({RemovalLine::Kind::Deleted, layer.chain_id});
       garbage.layers.push_back(std::move(layer));
     }
-    std::move(found.blob_hexes.begin(), found.blob_hexes.end(), std::back_inserter(garbage.blob_hexes));
+    std::move(found.blob_hexes.begin(), found.blob_hexes.end(),
+              std::back_inserter(garbage.blob_hexes));
     return {};
   }
 
@@ -199,13 +206,14 @@ Result<std::vector<RemovalLine>> removeImage(ImageContext& context, const std::s
   Lines lines;
   Garbage garbage;
   FLO_TRY_ASSIGN(UniqueFd lock, context.files.lockExclusive());
-  FLO_TRY(context.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
-    Removal removal(context, transaction, options);
-    FLO_TRY(removal.run(name));
-    lines = std::move(removal.lines);
-    garbage = std::move(removal.garbage);
-    return {};
-  }));
+  FLO_TRY(
+      context.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
+        Removal removal(context, transaction, options);
+        FLO_TRY(removal.run(name));
+        lines = std::move(removal.lines);
+        garbage = std::move(removal.garbage);
+        return {};
+      }));
   // The records are gone: what fails here is swept at the next start.
   (void)removeFiles(context, garbage, *trash);
   return lines;
@@ -223,21 +231,23 @@ Result<void> collectHeldImages(ImageContext& context) {
   FLO_TRY_ASSIGN(const auto trash, Workspace::create(context.files.paths()));
   Garbage garbage;
   FLO_TRY_ASSIGN(UniqueFd lock, context.files.lockExclusive());
-  FLO_TRY(context.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
-    ImageRecords records(transaction);
-    for (const std::string& id : held) {
-      if (context.containers) {
-        FLO_TRY_ASSIGN(const auto users, context.containers(transaction, id));
-        if (!users.empty()) {
-          continue;
+  FLO_TRY(
+      context.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
+        ImageRecords records(transaction);
+        for (const std::string& id : held) {
+          if (context.containers) {
+            FLO_TRY_ASSIGN(const auto users, context.containers(transaction, id));
+            if (!users.empty()) {
+              continue;
+            }
+          }
+          FLO_TRY_ASSIGN(Garbage found, records.collect(id));
+          std::move(found.layers.begin(), found.layers.end(), std::back_inserter(garbage.layers));
+          std::move(found.blob_hexes.begin(), found.blob_hexes.end(),
+                    std::back_inserter(garbage.blob_hexes));
         }
-      }
-      FLO_TRY_ASSIGN(Garbage found, records.collect(id));
-      std::move(found.layers.begin(), found.layers.end(), std::back_inserter(garbage.layers));
-      std::move(found.blob_hexes.begin(), found.blob_hexes.end(), std::back_inserter(garbage.blob_hexes));
-    }
-    return {};
-  }));
+        return {};
+      }));
   return removeFiles(context, garbage, *trash);
 }
 

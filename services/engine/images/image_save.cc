@@ -59,8 +59,9 @@ class Selection {
     if (names.empty()) {
       auto id = findImageId(records_, name);
       if (!id) {
-        return id.error().kind() == ErrorKind::NotFound ? Error{ErrorKind::NotFound, "No such image: " + name}
-                                                        : std::move(id).error();
+        return id.error().kind() == ErrorKind::NotFound
+                   ? Error{ErrorKind::NotFound, "No such image: " + name}
+                   : std::move(id).error();
       }
       addTag(*id, std::nullopt);
     }
@@ -71,13 +72,15 @@ class Selection {
 
  private:
   void addTag(const std::string& id, const std::optional<Reference>& tag) {
-    auto at = std::find_if(images.begin(), images.end(), [&](const auto& image) { return image.first == id; });
+    auto at = std::find_if(images.begin(), images.end(),
+                           [&](const auto& image) { return image.first == id; });
     if (at == images.end()) {
       at = images.insert(images.end(), {id, {}});
     }
     if (tag && !tag->tag.empty() &&
-        std::none_of(at->second.begin(), at->second.end(),
-                     [&](const Reference& known) { return known.canonical() == tag->canonical(); })) {
+        std::none_of(at->second.begin(), at->second.end(), [&](const Reference& known) {
+          return known.canonical() == tag->canonical();
+        })) {
       at->second.push_back(*tag);
     }
   }
@@ -131,7 +134,8 @@ class TarOutput {
     return static_cast<la_ssize_t>(size);
   }
 
-  Result<void> header(const std::string& name, unsigned type, mode_t mode, std::uint64_t size, std::int64_t mtime) {
+  Result<void> header(const std::string& name, unsigned type, mode_t mode, std::uint64_t size,
+                      std::int64_t mtime) {
     archive_entry* const entry = archive_entry_new();
     archive_entry_set_pathname(entry, name.c_str());
     archive_entry_set_filetype(entry, type);
@@ -151,7 +155,8 @@ class TarOutput {
       return *stream_error_;
     }
     const char* text = archive_error_string(archive_.get());
-    return Error{ErrorKind::Internal, std::string("write the archive: ") + (text != nullptr ? text : "")};
+    return Error{ErrorKind::Internal,
+                 std::string("write the archive: ") + (text != nullptr ? text : "")};
   }
 
   ImageStream& stream_;
@@ -175,7 +180,8 @@ class Layout {
  public:
   Result<void> add(const SavePlan::Image& image) {
     FLO_TRY_ASSIGN(const ImageDocument document, ImageDocument::parse(image.record.config));
-    const std::int64_t mtime = std::max<std::int64_t>(document.created_ns.value_or(0) / 1'000'000'000, 0);
+    const std::int64_t mtime =
+        std::max<std::int64_t>(document.created_ns.value_or(0) / 1'000'000'000, 0);
     const std::string config_name = blobPath(digestHex(image.record.id));
     blobs[config_name] = Content{image.record.config, nullptr, mtime};
     OrderedJson layers = OrderedJson::array();
@@ -185,8 +191,12 @@ class Layout {
       const std::string name = blobPath(digestHex(layer.record.diff_id));
       blobs[name] = Content{"", &layer, mtime};
       names.push_back(name);
-      layers.push_back(OrderedJson{{"mediaType", kLayerType}, {"digest", layer.record.diff_id}, {"size", layer.record.tar_size}});
-      sources[layer.record.diff_id] = OrderedJson{{"mediaType", kLayerType}, {"size", layer.record.tar_size}, {"digest", layer.record.diff_id}};
+      layers.push_back(OrderedJson{{"mediaType", kLayerType},
+                                   {"digest", layer.record.diff_id},
+                                   {"size", layer.record.tar_size}});
+      sources[layer.record.diff_id] = OrderedJson{{"mediaType", kLayerType},
+                                                  {"size", layer.record.tar_size},
+                                                  {"digest", layer.record.diff_id}};
     }
     addManifest(image, layers);
     addItem(image, config_name, names, sources);
@@ -200,10 +210,11 @@ class Layout {
 
  private:
   void addManifest(const SavePlan::Image& image, const OrderedJson& layers) {
-    const OrderedJson manifest{{"schemaVersion", 2},
-                               {"mediaType", kManifestType},
-                               {"config", descriptor(kConfigType, image.record.id, image.record.config.size())},
-                               {"layers", layers}};
+    const OrderedJson manifest{
+        {"schemaVersion", 2},
+        {"mediaType", kManifestType},
+        {"config", descriptor(kConfigType, image.record.id, image.record.config.size())},
+        {"layers", layers}};
     const std::string text = jsonText(manifest);
     const std::string digest = "sha256:" + sha256Hex(text);
     blobs[blobPath(digestHex(digest))] = Content{text, nullptr, 0};
@@ -218,8 +229,8 @@ class Layout {
     }
   }
 
-  void addItem(const SavePlan::Image& image, const std::string& config_name, const OrderedJson& names,
-               const std::map<std::string, OrderedJson>& sources) {
+  void addItem(const SavePlan::Image& image, const std::string& config_name,
+               const OrderedJson& names, const std::map<std::string, OrderedJson>& sources) {
     OrderedJson item{{"Config", config_name}, {"RepoTags", nullptr}, {"Layers", names}};
     for (const Reference& tag : image.tags) {
       item["RepoTags"].push_back(tag.familiar());
@@ -241,15 +252,16 @@ Result<void> copyLayer(const SavePlan::Layer& layer, TarOutput& out) {
   head.resize(peeked > 0 ? static_cast<std::size_t>(peeked) : 0);
   off_t offset = 0;
   FLO_TRY_ASSIGN(const auto source,
-                 unpack::Decompressor::create(unpack::sniffCompression(head),
-                                              [fd, &offset](char* buffer, std::size_t size) -> Result<std::size_t> {
-                                                const ssize_t got = ::pread(fd, buffer, size, offset);
-                                                if (got < 0) {
-                                                  return sysError("read a layer", errno);
-                                                }
-                                                offset += got;
-                                                return static_cast<std::size_t>(got);
-                                              }));
+                 unpack::Decompressor::create(
+                     unpack::sniffCompression(head),
+                     [fd, &offset](char* buffer, std::size_t size) -> Result<std::size_t> {
+                       const ssize_t got = ::pread(fd, buffer, size, offset);
+                       if (got < 0) {
+                         return sysError("read a layer", errno);
+                       }
+                       offset += got;
+                       return static_cast<std::size_t>(got);
+                     }));
   std::string buffer(kCopySize, '\0');
   std::uint64_t copied = 0;
   for (;;) {
@@ -271,28 +283,29 @@ Result<void> copyLayer(const SavePlan::Layer& layer, TarOutput& out) {
 Result<SavePlan> planSave(ImageContext& context, const std::vector<std::string>& names) {
   SavePlan plan;
   FLO_TRY_ASSIGN(const UniqueFd lock, context.files.lockShared());
-  FLO_TRY(context.database.write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
-    ImageRecords records(transaction);
-    Selection selection(records);
-    for (const std::string& name : names) {
-      FLO_TRY(selection.add(name));
-    }
-    plan.images.clear();
-    for (auto& [id, tags] : selection.images) {
-      FLO_TRY_ASSIGN(auto record, records.find(id));
-      if (!record) {
-        return Error{ErrorKind::NotFound, "No such image: " + id};
-      }
-      FLO_TRY_ASSIGN(const auto layers, records.layersOf(id));
-      SavePlan::Image image{std::move(*record), std::move(tags), {}};
-      for (const LayerRecord& layer : layers) {
-        image.layers.push_back({layer, nullptr});
-      }
-      FLO_TRY(appendImageEvent(context, transaction, "save", image.record, id));
-      plan.images.push_back(std::move(image));
-    }
-    return {};
-  }));
+  FLO_TRY(
+      context.database.write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
+        ImageRecords records(transaction);
+        Selection selection(records);
+        for (const std::string& name : names) {
+          FLO_TRY(selection.add(name));
+        }
+        plan.images.clear();
+        for (auto& [id, tags] : selection.images) {
+          FLO_TRY_ASSIGN(auto record, records.find(id));
+          if (!record) {
+            return Error{ErrorKind::NotFound, "No such image: " + id};
+          }
+          FLO_TRY_ASSIGN(const auto layers, records.layersOf(id));
+          SavePlan::Image image{std::move(*record), std::move(tags), {}};
+          for (const LayerRecord& layer : layers) {
+            image.layers.push_back({layer, nullptr});
+          }
+          FLO_TRY(appendImageEvent(context, transaction, "save", image.record, id));
+          plan.images.push_back(std::move(image));
+        }
+        return {};
+      }));
   std::map<std::string, std::shared_ptr<UniqueFd>> open;
   for (SavePlan::Image& image : plan.images) {
     for (SavePlan::Layer& layer : image.layers) {
@@ -329,7 +342,8 @@ Result<void> saveImages(const SavePlan& plan, ImageStream& stream) {
       FLO_TRY(copyLayer(*content.layer, out));
     }
   }
-  const OrderedJson index{{"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", layout.index}};
+  const OrderedJson index{
+      {"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", layout.index}};
   FLO_TRY(out.file("index.json", jsonText(index), 0));
   FLO_TRY(out.file("manifest.json", jsonText(layout.items) + "\n", 0));
   FLO_TRY(out.file("oci-layout", R"({"imageLayoutVersion": "1.0.0"})", 0));

@@ -17,15 +17,15 @@ struct ImageConfig {
   std::string user, working_dir, stop_signal;
   std::vector<std::string> exposed_ports, volumes;  // sorted: "80/tcp", "/data"
   std::map<std::string, std::string> labels;
-  std::string healthcheck_json;                     // as in the config, "" when none
+  std::string healthcheck_json;  // as in the config, "" when none
 };
 
 /// What a container needs of its image, fixed at create.
 struct ResolvedImage {
-  std::string id;                       // "sha256:<hex>" of the config blob
+  std::string id;  // "sha256:<hex>" of the config blob
   std::string architecture, os, variant;
   ImageConfig config;
-  std::vector<std::string> chain_ids;   // "sha256:<hex>", lowest layer first
+  std::vector<std::string> chain_ids;  // "sha256:<hex>", lowest layer first
 };
 
 /// Images of one engine: content-addressed blobs, layers unpacked by chain ID. Thread-safe.
@@ -35,7 +35,8 @@ class ImageSource {
  public:
   virtual ~ImageSource() = default;
 
-  /// Errors: NotFound "No such image: <ref>" (docker's words), InvalidArgument "invalid reference format".
+  /// Errors: NotFound "No such image: <ref>" (docker's words), InvalidArgument "invalid reference
+  /// format".
   virtual Result<ResolvedImage> resolve(std::string_view reference) = 0;
 
   /// Directories for overlayfs, topmost first, as short names relative to linkDir().

@@ -102,18 +102,25 @@ ImageStream streamOver(int fd, std::chrono::seconds idle, std::function<bool()> 
   return stream;
 }
 
-std::string streamLine(std::string_view text) { return "{\"stream\":" + json::quote(text) + "}\r\n"; }
+std::string streamLine(std::string_view text) {
+  return "{\"stream\":" + json::quote(text) + "}\r\n";
+}
 
-std::string statusLine(std::string_view status) { return "{\"status\":" + json::quote(status) + "}\r\n"; }
+std::string statusLine(std::string_view status) {
+  return "{\"status\":" + json::quote(status) + "}\r\n";
+}
 
 std::string errorLine(const Error& error) {
   const std::string message = json::quote(error.message());
   return "{\"errorDetail\":{\"message\":" + message + "},\"error\":" + message + "}\r\n";
 }
 
-std::string progressLine(std::string_view status, std::string_view id, std::uint64_t current, std::uint64_t total) {
-  return "{\"status\":" + json::quote(status) + ",\"progressDetail\":{\"current\":" + std::to_string(current) +
-         ",\"total\":" + std::to_string(total) + "},\"progress\":" + json::quote(progressBar(current, total)) +
+std::string progressLine(std::string_view status, std::string_view id, std::uint64_t current,
+                         std::uint64_t total) {
+  return "{\"status\":" + json::quote(status) +
+         ",\"progressDetail\":{\"current\":" + std::to_string(current) +
+         ",\"total\":" + std::to_string(total) +
+         "},\"progress\":" + json::quote(progressBar(current, total)) +
          ",\"id\":" + json::quote(id) + "}\r\n";
 }
 

@@ -28,6 +28,7 @@ std::string streamLine(std::string_view text);
 std::string statusLine(std::string_view status);
 std::string errorLine(const Error& error);
 /// A progress bar's line: {"status","progressDetail","progress","id"}.
-std::string progressLine(std::string_view status, std::string_view id, std::uint64_t current, std::uint64_t total);
+std::string progressLine(std::string_view status, std::string_view id, std::uint64_t current,
+                         std::uint64_t total);
 
 }  // namespace flotilla::engine

@@ -18,7 +18,8 @@ std::size_t maxProcesses() { return std::max(2U, std::thread::hardware_concurren
 
 }  // namespace
 
-LayerIntake::LayerIntake(ImageContext& context, Workspace& workspace, std::function<bool()> cancelled)
+LayerIntake::LayerIntake(ImageContext& context, Workspace& workspace,
+                         std::function<bool()> cancelled)
     : context_(context), workspace_(workspace), cancelled_(std::move(cancelled)) {}
 
 Result<IncomingFile*> LayerIntake::begin(Keep keep) {
@@ -119,8 +120,9 @@ Result<std::string> LayerIntake::takeTree(IncomingFile& file) {
 Result<std::string> LayerIntake::unpackStored(const std::string& blob_path) {
   struct stat info {};
   if (::stat(blob_path.c_str(), &info) != 0) {
-    return errno == ENOENT ? Error{ErrorKind::Unavailable, "a layer was removed meanwhile: try again"}
-                           : sysError(blob_path, errno);
+    return errno == ENOENT
+               ? Error{ErrorKind::Unavailable, "a layer was removed meanwhile: try again"}
+               : sysError(blob_path, errno);
   }
   FLO_TRY_ASSIGN(std::string tree, newTree());
   FLO_TRY_ASSIGN(const auto process, UnpackProcess::start({.program = context_.unpack_program,

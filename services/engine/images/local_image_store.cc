@@ -25,7 +25,8 @@ Result<ResolvedImage> decode(const ImageRecord& record) {
 
 }  // namespace
 
-Result<std::unique_ptr<LocalImageStore>> LocalImageStore::create(Options options, Database& database,
+Result<std::unique_ptr<LocalImageStore>> LocalImageStore::create(Options options,
+                                                                 Database& database,
                                                                  EventLog& events) {
   std::unique_ptr<LocalImageStore> store(new LocalImageStore(
       ImageContext{database, events, ImageFiles(options.paths), std::move(options.unpack_program),
@@ -81,7 +82,8 @@ Result<ResolvedImage> LocalImageStore::resolve(std::string_view reference) {
   return *shared;
 }
 
-Result<std::vector<std::string>> LocalImageStore::lowerDirs(const std::vector<std::string>& chain_ids) {
+Result<std::vector<std::string>> LocalImageStore::lowerDirs(
+    const std::vector<std::string>& chain_ids) {
   std::vector<std::string> names;
   for (auto chain = chain_ids.rbegin(); chain != chain_ids.rend(); ++chain) {
     if (!isSha256Digest(*chain)) {

@@ -27,7 +27,8 @@ class LocalImageStore : public ImageSource {
 
   /// Makes the directories and removes what a crash left behind. The database has
   /// imageMigrations(). Errors: Internal.
-  static Result<std::unique_ptr<LocalImageStore>> create(Options options, Database& database, EventLog& events);
+  static Result<std::unique_ptr<LocalImageStore>> create(Options options, Database& database,
+                                                         EventLog& events);
 
   Result<ResolvedImage> resolve(std::string_view reference) override;
   Result<std::vector<std::string>> lowerDirs(const std::vector<std::string>& chain_ids) override;

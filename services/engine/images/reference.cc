@@ -34,7 +34,8 @@ bool isPathComponent(std::string_view part) {
     }
     const std::size_t end = part.find_first_not_of(part[i], i);
     const std::size_t run = end - i;
-    const bool allowed = part[i] == '-' || (part[i] == '_' && run <= 2) || (part[i] == '.' && run == 1);
+    const bool allowed =
+        part[i] == '-' || (part[i] == '_' && run <= 2) || (part[i] == '.' && run == 1);
     if (!allowed || !isLowerAlnum(part[end])) {
       return false;
     }
@@ -66,8 +67,10 @@ bool isDomain(std::string_view domain) {
   if (domain.starts_with('[')) {
     const std::size_t end = domain.find(']');
     if (end == std::string_view::npos || end < 2 ||
-        !std::all_of(domain.begin() + 1, domain.begin() + static_cast<std::ptrdiff_t>(end),
-                     [](char c) { return isDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':'; })) {
+        !std::all_of(
+            domain.begin() + 1, domain.begin() + static_cast<std::ptrdiff_t>(end), [](char c) {
+              return isDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':';
+            })) {
       return false;
     }
     domain.remove_prefix(end + 1);
@@ -164,7 +167,8 @@ Result<Reference> Reference::parse(std::string_view text) {
     return invalidFormat();
   }
   if (path.size() > kMaxName) {
-    return Error{ErrorKind::InvalidArgument, "repository name must not be more than 255 characters"};
+    return Error{ErrorKind::InvalidArgument,
+                 "repository name must not be more than 255 characters"};
   }
   ref.domain = std::move(domain);
   ref.path = std::move(path);
@@ -175,7 +179,8 @@ std::string Reference::familiarName() const {
   if (domain != kDefaultDomain) {
     return name();
   }
-  if (path.starts_with(kOfficialPrefix) && path.find('/', kOfficialPrefix.size()) == std::string::npos) {
+  if (path.starts_with(kOfficialPrefix) &&
+      path.find('/', kOfficialPrefix.size()) == std::string::npos) {
     return path.substr(kOfficialPrefix.size());
   }
   return path;
@@ -219,7 +224,8 @@ Result<Reference> parseRepoTag(std::string_view repo, std::string_view tag) {
 }
 
 bool isFullImageId(std::string_view text) {
-  return isSha256Digest(text) || (text.size() == 64 && std::all_of(text.begin(), text.end(), isHex));
+  return isSha256Digest(text) ||
+         (text.size() == 64 && std::all_of(text.begin(), text.end(), isHex));
 }
 
 }  // namespace flotilla::engine

@@ -26,7 +26,8 @@ struct Reference {
   /// With ":latest" where neither tag nor digest was given.
   [[nodiscard]] Reference withDefaultTag() const;
 
-  /// Errors: InvalidArgument in Docker's words ("invalid reference format", "... must be lowercase").
+  /// Errors: InvalidArgument in Docker's words ("invalid reference format", "... must be
+  /// lowercase").
   static Result<Reference> parse(std::string_view text);
 };
 

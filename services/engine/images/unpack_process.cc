@@ -17,7 +17,7 @@
 namespace flotilla::engine {
 namespace {
 
-constexpr std::uint64_t kAnnounceStep = 512 * 1024;    // fewer wake-ups than reads of the stream
+constexpr std::uint64_t kAnnounceStep = 512 * 1024;  // fewer wake-ups than reads of the stream
 constexpr std::chrono::milliseconds kCancelPoll{200};
 constexpr std::chrono::seconds kExitDeadline{10};
 
@@ -34,7 +34,9 @@ Result<std::unique_ptr<UnpackProcess>> UnpackProcess::start(const Options& optio
   ProcessSpec spec{.argv = commandOf(options.program)};
   spec.argv.push_back(options.directory);
   spec.env.emplace();
-  spec.fds = {{layer.get(), unpack::kLayerFd}, {theirs.get(), unpack::kControlFd}, {STDERR_FILENO, STDERR_FILENO}};
+  spec.fds = {{layer.get(), unpack::kLayerFd},
+              {theirs.get(), unpack::kControlFd},
+              {STDERR_FILENO, STDERR_FILENO}};
   FLO_TRY_ASSIGN(Process process, Process::spawn(spec));
   return std::unique_ptr<UnpackProcess>(new UnpackProcess(std::move(process), std::move(ours)));
 }
@@ -68,8 +70,8 @@ Result<void> UnpackProcess::announceEnd(std::uint64_t size) {
   update.final = 1;
   // A full queue drains as the child reads on; a child that already failed has closed its end.
   for (int attempt = 0; attempt < 300; ++attempt) {
-    if (::send(control_.get(), &update, sizeof update, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 || errno == EPIPE ||
-        errno == ECONNRESET) {
+    if (::send(control_.get(), &update, sizeof update, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 ||
+        errno == EPIPE || errno == ECONNRESET) {
       return {};
     }
     if (errno != EAGAIN) {

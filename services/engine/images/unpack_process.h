@@ -15,8 +15,8 @@ namespace flotilla::engine {
 
 /// What became of an unpacked layer.
 struct UnpackedLayer {
-  bool compressed = false;      // else diff_hex is empty: the file is the tar
-  std::string diff_hex;         // SHA-256 of the uncompressed tar
+  bool compressed = false;  // else diff_hex is empty: the file is the tar
+  std::string diff_hex;     // SHA-256 of the uncompressed tar
   std::uint64_t tar_size = 0;
   std::uint64_t disk_size = 0;  // as Docker counts layers
 };

@@ -17,7 +17,10 @@ void writePortBindings(JsonWriter& out, const model::HostConfig& host) {
   for (const auto& [port, bindings] : host.port_bindings) {
     out.key(port).beginArray();
     for (const auto& binding : bindings) {
-      out.beginObject().member("HostIp", binding.host_ip).member("HostPort", binding.host_port).endObject();
+      out.beginObject()
+          .member("HostIp", binding.host_ip)
+          .member("HostPort", binding.host_port)
+          .endObject();
     }
     out.endArray();
   }
@@ -121,14 +124,17 @@ void writeResources(JsonWriter& out, const model::HostConfig& host) {
       .nullMember("DeviceRequests")
       .member("MemoryReservation", host.memory_reservation)
       .member("MemorySwap", host.memory_swap);
-  host.memory_swappiness && *host.memory_swappiness >= 0
+  host.memory_swappiness&&* host.memory_swappiness >= 0
       ? out.member("MemorySwappiness", *host.memory_swappiness)
       : out.nullMember("MemorySwappiness");
   host.oom_kill_disable ? out.member("OomKillDisable", *host.oom_kill_disable)
                         : out.nullMember("OomKillDisable");
   host.pids_limit ? out.member("PidsLimit", *host.pids_limit) : out.nullMember("PidsLimit");
   writeUlimits(out, host);
-  out.member("CpuCount", 0).member("CpuPercent", 0).member("IOMaximumIOps", 0).member("IOMaximumBandwidth", 0);
+  out.member("CpuCount", 0)
+      .member("CpuPercent", 0)
+      .member("IOMaximumIOps", 0)
+      .member("IOMaximumBandwidth", 0);
 }
 
 void writePorts(JsonWriter& out, const ContainerRecord& record) {
@@ -198,8 +204,14 @@ void writeConfig(JsonWriter& out, const ContainerSpec& spec) {
 
 void writeHostConfig(JsonWriter& out, const ContainerSpec& spec) {
   const model::HostConfig& host = spec.host;
-  out.beginObject().listOrNull("Binds", host.binds).member("ContainerIDFile", host.container_id_file);
-  out.key("LogConfig").beginObject().member("Type", host.log_driver).mapMember("Config", host.log_options).endObject();
+  out.beginObject()
+      .listOrNull("Binds", host.binds)
+      .member("ContainerIDFile", host.container_id_file);
+  out.key("LogConfig")
+      .beginObject()
+      .member("Type", host.log_driver)
+      .mapMember("Config", host.log_options)
+      .endObject();
   out.member("NetworkMode", host.network_mode);
   writePortBindings(out, host);
   out.key("RestartPolicy")
@@ -207,8 +219,14 @@ void writeHostConfig(JsonWriter& out, const ContainerSpec& spec) {
       .member("Name", host.restart_policy)
       .member("MaximumRetryCount", host.restart_max_retries)
       .endObject();
-  out.member("AutoRemove", host.auto_remove).member("VolumeDriver", "").listOrNull("VolumesFrom", host.volumes_from);
-  out.key("ConsoleSize").beginArray().value(host.console_height).value(host.console_width).endArray();
+  out.member("AutoRemove", host.auto_remove)
+      .member("VolumeDriver", "")
+      .listOrNull("VolumesFrom", host.volumes_from);
+  out.key("ConsoleSize")
+      .beginArray()
+      .value(host.console_height)
+      .value(host.console_width)
+      .endArray();
   if (!host.annotations.empty()) {
     out.mapMember("Annotations", host.annotations);
   }
@@ -232,7 +250,9 @@ void writeHostConfig(JsonWriter& out, const ContainerSpec& spec) {
   if (!host.tmpfs.empty()) {
     out.mapMember("Tmpfs", host.tmpfs);
   }
-  out.member("UTSMode", host.uts_mode).member("UsernsMode", host.userns_mode).member("ShmSize", host.shm_size);
+  out.member("UTSMode", host.uts_mode)
+      .member("UsernsMode", host.userns_mode)
+      .member("ShmSize", host.shm_size);
   if (!host.sysctls.empty()) {
     out.mapMember("Sysctls", host.sysctls);
   }
@@ -240,7 +260,8 @@ void writeHostConfig(JsonWriter& out, const ContainerSpec& spec) {
   writeResources(out, host);
   writeMountRequests(out, host);
   host.masked_paths ? out.member("MaskedPaths", *host.masked_paths) : out.nullMember("MaskedPaths");
-  host.readonly_paths ? out.member("ReadonlyPaths", *host.readonly_paths) : out.nullMember("ReadonlyPaths");
+  host.readonly_paths ? out.member("ReadonlyPaths", *host.readonly_paths)
+                      : out.nullMember("ReadonlyPaths");
   if (host.init) {
     out.member("Init", *host.init);
   }
@@ -257,7 +278,10 @@ void writeNetworks(JsonWriter& out, const ContainerRecord& record) {
     const auto asked = spec.endpoints.find(spec.host.network_mode);
     out.key(spec.host.network_mode).beginObject();
     if (asked != spec.endpoints.end() && !asked->second.ipv4_address.empty()) {
-      out.key("IPAMConfig").beginObject().member("IPv4Address", asked->second.ipv4_address).endObject();
+      out.key("IPAMConfig")
+          .beginObject()
+          .member("IPv4Address", asked->second.ipv4_address)
+          .endObject();
     } else {
       out.nullMember("IPAMConfig");
     }

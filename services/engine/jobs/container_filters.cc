@@ -12,10 +12,10 @@ namespace flotilla::engine {
 namespace {
 
 constexpr std::array<std::string_view, 17> kKnown = {
-    "ancestor", "before", "exited", "expose", "health", "id",     "isolation", "is-task", "label",
-    "name",     "network", "publish", "since", "status", "volume", "is_task",  "dangling"};
-constexpr std::array<std::string_view, 7> kStatus = {"created", "running", "paused", "restarting",
-                                                     "removing", "exited", "dead"};
+    "ancestor", "before",  "exited",  "expose", "health", "id",     "isolation", "is-task", "label",
+    "name",     "network", "publish", "since",  "status", "volume", "is_task",   "dangling"};
+constexpr std::array<std::string_view, 7> kStatus = {"created",  "running", "paused", "restarting",
+                                                     "removing", "exited",  "dead"};
 
 Error invalid(const std::string& name, const std::string& value, const std::string& why) {
   return Error{ErrorKind::InvalidArgument, "invalid filter '" + name + "=" + value + "': " + why};
@@ -45,14 +45,17 @@ std::string portText(const std::string& text) {
 }
 
 bool usesVolume(const ContainerRecord& record, const std::string& value) {
-  return std::any_of(record.spec->mounts.begin(), record.spec->mounts.end(), [&](const MountPoint& mount) {
-    return mount.name == value || mount.destination == value || (mount.name.empty() && mount.source == value);
-  });
+  return std::any_of(record.spec->mounts.begin(), record.spec->mounts.end(),
+                     [&](const MountPoint& mount) {
+                       return mount.name == value || mount.destination == value ||
+                              (mount.name.empty() && mount.source == value);
+                     });
 }
 
 bool publishes(const ContainerRecord& record, const std::string& value) {
   const auto& ports = record.state.endpoint.ports;
-  return record.state.attached && std::any_of(ports.begin(), ports.end(), [&](const PortBinding& port) {
+  return record.state.attached &&
+         std::any_of(ports.begin(), ports.end(), [&](const PortBinding& port) {
            return std::to_string(port.container_port) + "/" + port.protocol == portText(value) ||
                   std::to_string(port.host_port) + "/" + port.protocol == portText(value);
          });
@@ -81,8 +84,10 @@ Result<ContainerFilters> ContainerFilters::parse(
     for (const std::string& value : values) {
       if (name == "status") {
         if (std::find(kStatus.begin(), kStatus.end(), value) == kStatus.end()) {
-          return invalid(name, value, "invalid value for state (" + value + "): must be one of created, "
-                                      "running, paused, restarting, removing, exited, dead");
+          return invalid(name, value,
+                         "invalid value for state (" + value +
+                             "): must be one of created, "
+                             "running, paused, restarting, removing, exited, dead");
         }
         parsed.status_.push_back(statusFromName(value));
       } else if (name == "exited") {
@@ -107,7 +112,9 @@ bool ContainerFilters::matches(const ContainerRecord& record) const {
 
 bool ContainerFilters::matchesOne(const std::string& name, const std::vector<std::string>& values,
                                   const ContainerRecord& record) const {
-  const auto any = [&](const auto& test) { return std::any_of(values.begin(), values.end(), test); };
+  const auto any = [&](const auto& test) {
+    return std::any_of(values.begin(), values.end(), test);
+  };
   if (name == "status") {
     return std::find(status_.begin(), status_.end(), record.state.status) != status_.end();
   }
@@ -130,7 +137,9 @@ bool ContainerFilters::matchesOne(const std::string& name, const std::vector<std
     });
   }
   if (name == "id") {
-    return any([&](const std::string& v) { return record.id.starts_with(v) || matchesText(v, record.id); });
+    return any([&](const std::string& v) {
+      return record.id.starts_with(v) || matchesText(v, record.id);
+    });
   }
   if (name == "label") {  // every one of them
     return std::all_of(values.begin(), values.end(), [&](const std::string& v) {
@@ -149,7 +158,9 @@ bool ContainerFilters::matchesOne(const std::string& name, const std::vector<std
     return any([&](const std::string& v) { return publishes(record, v); });
   }
   if (name == "expose") {
-    return any([&](const std::string& v) { return contains(record.spec->config.exposed_ports, portText(v)); });
+    return any([&](const std::string& v) {
+      return contains(record.spec->config.exposed_ports, portText(v));
+    });
   }
   if (name == "health") {
     return contains(values, "none");

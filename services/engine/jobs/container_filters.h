@@ -16,8 +16,9 @@ class ContainerFilters {
  public:
   /// Errors in Docker's words: InvalidArgument "invalid filter 'foo'"; NotFound for an unknown
   /// container in before or since. `image_id` resolves an ancestor ("" = no such image).
-  static Result<ContainerFilters> parse(std::string_view text, ContainerCatalog& catalog,
-                                        const std::function<std::string(const std::string&)>& image_id);
+  static Result<ContainerFilters> parse(
+      std::string_view text, ContainerCatalog& catalog,
+      const std::function<std::string(const std::string&)>& image_id);
 
   [[nodiscard]] bool matches(const ContainerRecord& record) const;
   /// A filter on status or exit code looks at stopped containers too.

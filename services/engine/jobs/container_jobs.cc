@@ -18,9 +18,10 @@ using Parts = ContainerJobParts;
 
 JobResult create(Parts& parts, const Job& job) {
   FLO_TRY_ASSIGN(auto request, model::decodeCreateRequest(job.body, job.api_version));
-  FLO_TRY_ASSIGN(auto answer, parts.lifecycle.creator.create(
-                                  std::move(request), {job.id, job.env.get("id"), job.env.get("name"),
-                                                       job.env.get("platform"), job.api_version}));
+  FLO_TRY_ASSIGN(auto answer,
+                 parts.lifecycle.creator.create(std::move(request),
+                                                {job.id, job.env.get("id"), job.env.get("name"),
+                                                 job.env.get("platform"), job.api_version}));
   return JobOutput{std::move(answer), {}};
 }
 
@@ -56,8 +57,9 @@ void stop(Parts& parts, const JobContextPtr& context) {
     context->complete(record ? options.error() : record.error());
     return;
   }
-  parts.lifecycle.stopper.stop((*record)->id, *options,
-                               [context](const Result<void>& done) { context->complete(emptyResult(done)); });
+  parts.lifecycle.stopper.stop((*record)->id, *options, [context](const Result<void>& done) {
+    context->complete(emptyResult(done));
+  });
 }
 
 void restart(Parts& parts, const JobContextPtr& context) {
@@ -68,8 +70,9 @@ void restart(Parts& parts, const JobContextPtr& context) {
     context->complete(!record ? record.error() : !options ? options.error() : first_found.error());
     return;
   }
-  parts.lifecycle.restart((*record)->id, *options, *first_found,
-                          [context](const Result<void>& done) { context->complete(emptyResult(done)); });
+  parts.lifecycle.restart(
+      (*record)->id, *options, *first_found,
+      [context](const Result<void>& done) { context->complete(emptyResult(done)); });
 }
 
 void kill(Parts& parts, const JobContextPtr& context) {
@@ -85,9 +88,10 @@ void kill(Parts& parts, const JobContextPtr& context) {
     context->complete(fail(record.error()));
     return;
   }
-  parts.lifecycle.stopper.kill((*record)->id, job.env.get("signal"), [context, fail](const Result<void>& done) {
-    context->complete(done ? JobResult(JobOutput{}) : JobResult(fail(done.error())));
-  });
+  parts.lifecycle.stopper.kill(
+      (*record)->id, job.env.get("signal"), [context, fail](const Result<void>& done) {
+        context->complete(done ? JobResult(JobOutput{}) : JobResult(fail(done.error())));
+      });
 }
 
 JobResult pause(Parts& parts, const Job& job) {
@@ -119,7 +123,8 @@ void wait(Parts& parts, const JobContextPtr& context) {
   Waiters& waiters = parts.lifecycle.waiters;
   const auto record = namedContainer(parts.lifecycle, job);
   if (!record) {
-    const auto past = waiters.answerOfRemoved(job.id, job.args.empty() ? "" : job.args.front(), *condition);
+    const auto past =
+        waiters.answerOfRemoved(job.id, job.args.empty() ? "" : job.args.front(), *condition);
     if (!past || !*past) {
       context->complete(past ? record.error() : past.error());
       return;
@@ -129,10 +134,11 @@ void wait(Parts& parts, const JobContextPtr& context) {
     return;
   }
   // The headers say that the waiter is stored; an answer that is quicker says so, too.
-  const auto added = waiters.add(job.id, (*record)->id, *condition, [context](const WaitAnswer& answer) {
-    context->established({});
-    context->complete(JobOutput{waitAnswer(answer), {}});
-  });
+  const auto added =
+      waiters.add(job.id, (*record)->id, *condition, [context](const WaitAnswer& answer) {
+        context->established({});
+        context->complete(JobOutput{waitAnswer(answer), {}});
+      });
   if (!added) {
     context->complete(added.error());
     return;
@@ -147,7 +153,8 @@ void wait(Parts& parts, const JobContextPtr& context) {
 void remove(Parts& parts, const JobContextPtr& context) {
   const Job& job = context->job();
   if (job.env.getBool("link")) {
-    context->complete(Error{ErrorKind::InvalidArgument, "removing a link is not supported: containers have none"});
+    context->complete(Error{ErrorKind::InvalidArgument,
+                            "removing a link is not supported: containers have none"});
     return;
   }
   const auto record = namedContainer(parts.lifecycle, job);
@@ -155,9 +162,9 @@ void remove(Parts& parts, const JobContextPtr& context) {
     context->complete(record.error());
     return;
   }
-  parts.lifecycle.remove((*record)->id,
-                         {job.env.getBool("force"), job.env.getBool("v"), job.args.front()},
-                         [context](const Result<void>& done) { context->complete(emptyResult(done)); });
+  parts.lifecycle.remove(
+      (*record)->id, {job.env.getBool("force"), job.env.getBool("v"), job.args.front()},
+      [context](const Result<void>& done) { context->complete(emptyResult(done)); });
 }
 
 JobResult rename(Parts& parts, const Job& job) {
@@ -172,7 +179,8 @@ JobResult update(Parts& parts, const Job& job) {
   FLO_TRY(model::validateUpdate(asked, parts.lifecycle.parts.facts.host, warnings));
   FLO_TRY_ASSIGN(const auto record, namedContainer(parts.lifecycle, job));
   FLO_TRY(parts.lifecycle.updater.update(record->id, asked));
-  return JobOutput{JsonWriter().beginObject().listOrNull("Warnings", warnings).endObject().take(), {}};
+  return JobOutput{JsonWriter().beginObject().listOrNull("Warnings", warnings).endObject().take(),
+                   {}};
 }
 
 }  // namespace

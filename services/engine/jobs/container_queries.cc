@@ -8,8 +8,8 @@
 #include "engine/jobs/container_jobs.h"
 #include "engine/jobs/disk_use.h"
 #include "engine/jobs/handler_tools.h"
-#include "engine/jobs/process_list.h"
 #include "engine/jobs/log_jobs.h"
+#include "engine/jobs/process_list.h"
 #include "engine/store/exec_store.h"
 
 namespace flotilla::engine {
@@ -34,10 +34,11 @@ Result<std::size_t> listLimit(const Job& job) {
 JobResult list(Parts& parts, const Job& job) {
   LifecycleParts& engine = parts.lifecycle.parts;
   FLO_TRY_ASSIGN(const std::size_t limit, listLimit(job));
-  FLO_TRY_ASSIGN(const auto filters,
-                 ContainerFilters::parse(job.env.get("filters"), engine.catalog, [&](const std::string& reference) {
-                   return imageIdOf(engine.images, reference);
-                 }));
+  FLO_TRY_ASSIGN(const auto filters, ContainerFilters::parse(job.env.get("filters"), engine.catalog,
+                                                             [&](const std::string& reference) {
+                                                               return imageIdOf(engine.images,
+                                                                                reference);
+                                                             }));
   const bool all = job.env.getBool("all") || limit > 0 || filters.wantsAll();
   const bool size = job.env.getBool("size");
   FLO_TRY_ASSIGN(const auto records, engine.catalog.list());
@@ -49,9 +50,9 @@ JobResult list(Parts& parts, const Job& job) {
       continue;
     }
     out += shown == 0 ? "" : ",";
-    parts.view.appendSummary(out, *record, now,
-                             size ? std::optional(diskUse(engine.paths, engine.images, *record))
-                                  : std::nullopt);
+    parts.view.appendSummary(
+        out, *record, now,
+        size ? std::optional(diskUse(engine.paths, engine.images, *record)) : std::nullopt);
     if (++shown == limit) {
       break;
     }
@@ -124,7 +125,8 @@ JobResult attachTo(Parts& parts, const JobContextPtr& context) {
 }
 
 /// Ends a followed log with its container, restarts of the restart policy excepted.
-void endWithContainer(Lifecycle& lifecycle, const std::string& id, std::weak_ptr<LogFollower> follower) {
+void endWithContainer(Lifecycle& lifecycle, const std::string& id,
+                      std::weak_ptr<LogFollower> follower) {
   lifecycle.stopped.when(id, std::nullopt, [&lifecycle, id, follower](Notices::Outcome) {
     const auto alive = follower.lock();
     if (!alive) {

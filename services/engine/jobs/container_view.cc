@@ -47,7 +47,8 @@ void writeListPorts(JsonWriter& out, const ContainerRecord& record) {
       const auto& ports = record.state.endpoint.ports;
       if (std::none_of(ports.begin(), ports.end(), published)) {
         out.beginObject().key("PrivatePort").raw(exposed.substr(0, slash));
-        out.member("Type", slash == std::string::npos ? "tcp" : exposed.substr(slash + 1)).endObject();
+        out.member("Type", slash == std::string::npos ? "tcp" : exposed.substr(slash + 1))
+            .endObject();
       }
     }
     for (const PortBinding& port : record.state.endpoint.ports) {
@@ -118,12 +119,18 @@ std::string statusText(const ContainerState& state, std::int64_t now_ns) {
   const auto ago = [&](std::int64_t then) { return humanDuration(now_ns - then) + " ago"; };
   const std::string code = "(" + std::to_string(state.exit_code) + ") ";
   switch (state.status) {
-    case ContainerStatus::Running: return "Up " + humanDuration(now_ns - state.started_ns);
-    case ContainerStatus::Paused: return "Up " + humanDuration(now_ns - state.started_ns) + " (Paused)";
-    case ContainerStatus::Restarting: return "Restarting " + code + ago(state.finished_ns);
-    case ContainerStatus::Removing: return "Removal In Progress";
-    case ContainerStatus::Dead: return "Dead";
-    case ContainerStatus::Created: return "Created";
+    case ContainerStatus::Running:
+      return "Up " + humanDuration(now_ns - state.started_ns);
+    case ContainerStatus::Paused:
+      return "Up " + humanDuration(now_ns - state.started_ns) + " (Paused)";
+    case ContainerStatus::Restarting:
+      return "Restarting " + code + ago(state.finished_ns);
+    case ContainerStatus::Removing:
+      return "Removal In Progress";
+    case ContainerStatus::Dead:
+      return "Dead";
+    case ContainerStatus::Created:
+      return "Created";
     case ContainerStatus::Exited:
       return state.finished_ns == 0 ? "Created" : "Exited " + code + ago(state.finished_ns);
   }
@@ -223,7 +230,9 @@ void ContainerView::renderSummary(const ContainerRecord& record, Rendered& into)
   writeListPorts(head, record);
   into.summary_head = head.take();
   JsonWriter middle;
-  middle.beginObject().mapMember("Labels", spec.config.labels).member("State", statusName(record.state.status));
+  middle.beginObject()
+      .mapMember("Labels", spec.config.labels)
+      .member("State", statusName(record.state.status));
   into.summary_middle = "," + middle.take().substr(1) + ",\"Status\":\"";
   JsonWriter tail;
   tail.beginObject().key("HostConfig").beginObject().member("NetworkMode", spec.host.network_mode);
@@ -246,7 +255,8 @@ std::string ContainerView::inspect(const ContainerRecord& record,
   JsonWriter ids;
   exec_ids.empty() ? ids.null() : ids.value(exec_ids);
   std::string out;
-  out.reserve(parts->inspect_head.size() + parts->inspect_tail.size() + parts->inspect_last.size() + 256);
+  out.reserve(parts->inspect_head.size() + parts->inspect_tail.size() + parts->inspect_last.size() +
+              256);
   out += parts->inspect_head;
   out += ids.text();
   out += parts->inspect_tail;
@@ -258,8 +268,8 @@ std::string ContainerView::inspect(const ContainerRecord& record,
   return out;
 }
 
-void ContainerView::appendSummary(std::string& out, const ContainerRecord& record, std::int64_t now_ns,
-                                  const std::optional<DiskUse>& size) {
+void ContainerView::appendSummary(std::string& out, const ContainerRecord& record,
+                                  std::int64_t now_ns, const std::optional<DiskUse>& size) {
   const RenderedPtr parts = rendered(record);
   out += parts->summary_head;
   if (size) {

@@ -33,7 +33,7 @@ class ContainerView {
  private:
   struct Rendered {
     std::uint64_t revision = 0;
-    std::string inspect_head, inspect_tail, inspect_last;  // around ExecIDs and sizes
+    std::string inspect_head, inspect_tail, inspect_last;    // around ExecIDs and sizes
     std::string summary_head, summary_middle, summary_tail;  // around sizes and Status
   };
   using RenderedPtr = std::shared_ptr<const Rendered>;

@@ -11,7 +11,9 @@ namespace fs = std::filesystem;
 std::int64_t treeSize(const std::string& path) {
   std::int64_t bytes = 0;
   std::error_code failed;
-  for (fs::recursive_directory_iterator at(path, fs::directory_options::skip_permission_denied, failed), end;
+  for (fs::recursive_directory_iterator
+           at(path, fs::directory_options::skip_permission_denied, failed),
+       end;
        at != end; at.increment(failed)) {
     std::error_code ignored;
     if (at->is_regular_file(ignored) && !at->is_symlink(ignored)) {

@@ -7,7 +7,6 @@
 namespace flotilla::engine {
 namespace {
 
-
 std::string attribute(const Event& event, const std::string& name) {
   const auto found = event.attributes.find(name);
   return found == event.attributes.end() ? "" : found->second;
@@ -70,9 +69,9 @@ bool EventFilter::matches(const Event& event) const {
         return model::matchesLabel(event.attributes, value);
       });
     }
-    return values.empty() || std::any_of(values.begin(), values.end(), [&](const std::string& value) {
-             return matchesValue(name, value, event);
-           });
+    return values.empty() ||
+           std::any_of(values.begin(), values.end(),
+                       [&](const std::string& value) { return matchesValue(name, value, event); });
   });
 }
 

@@ -33,7 +33,8 @@ void EventFollower::start(net::StreamPtr stream, std::function<void()> done) {
     });
   });
   if (range_.until_ns) {
-    const auto left = std::chrono::nanoseconds(std::max<std::int64_t>(0, *range_.until_ns - range_.now_ns));
+    const auto left =
+        std::chrono::nanoseconds(std::max<std::int64_t>(0, *range_.until_ns - range_.now_ns));
     timer_ = reactor_.runAfter(std::chrono::duration_cast<Reactor::Clock::duration>(left), [self] {
       self->past_until_ = true;
       self->pump();

@@ -13,14 +13,14 @@
 namespace flotilla::engine {
 
 struct EventRange {
-  std::uint64_t position = 0;               // events after this one
-  std::optional<std::int64_t> until_ns;     // absent: for ever
-  std::int64_t now_ns = 0;                  // at the request
+  std::uint64_t position = 0;            // events after this one
+  std::optional<std::int64_t> until_ns;  // absent: for ever
+  std::int64_t now_ns = 0;               // at the request
 };
 
-/// Writes events to one stream: what is past, then what comes, as fast as its reader takes it. Holds
-/// a position in the log and at most one batch of text, no thread. Keeps itself alive until its end;
-/// all but cancel() on the reactor's thread.
+/// Writes events to one stream: what is past, then what comes, as fast as its reader takes it.
+/// Holds a position in the log and at most one batch of text, no thread. Keeps itself alive until
+/// its end; all but cancel() on the reactor's thread.
 class EventFollower : public std::enable_shared_from_this<EventFollower> {
  public:
   EventFollower(Reactor& reactor, EventStore& events, EventFilter filter, EventRange range)

@@ -24,7 +24,8 @@ Result<std::int64_t> parseDigits(const std::string& text) {
   std::int64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (text.empty() || failed != std::errc() || end != text.data() + text.size()) {
-    return Error{ErrorKind::InvalidArgument, "strconv.ParseInt: parsing " + json::quote(text) + ": invalid syntax"};
+    return Error{ErrorKind::InvalidArgument,
+                 "strconv.ParseInt: parsing " + json::quote(text) + ": invalid syntax"};
   }
   return number;
 }
@@ -43,8 +44,8 @@ Result<EventRange> parseRange(EventJobParts& parts, const Job& job) {
   }
   FLO_TRY_ASSIGN(const std::int64_t since_ns, parseTimestamp(since));
   if (range.until_ns && *range.until_ns < since_ns) {
-    return Error{ErrorKind::InvalidArgument, "`since` time (" + since + ") cannot be after `until` time (" +
-                                                 until + ")"};
+    return Error{ErrorKind::InvalidArgument,
+                 "`since` time (" + since + ") cannot be after `until` time (" + until + ")"};
   }
   FLO_TRY_ASSIGN(range.position, parts.events.positionAt(since_ns));
   return range;
@@ -54,7 +55,8 @@ Result<void> follow(EventJobParts& parts, const JobContextPtr& context) {
   const Job& job = context->job();
   FLO_TRY_ASSIGN(const EventRange range, parseRange(parts, job));
   FLO_TRY_ASSIGN(auto filter, EventFilter::parse(job.env.get("filters")));
-  auto follower = std::make_shared<EventFollower>(parts.reactor, parts.events, std::move(filter), range);
+  auto follower =
+      std::make_shared<EventFollower>(parts.reactor, parts.events, std::move(filter), range);
   Established message;
   message.stream = parts.streams.expect([follower, context](Result<net::StreamPtr> stream) {
     if (!stream) {

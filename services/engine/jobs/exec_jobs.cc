@@ -28,8 +28,8 @@ Result<ExecStartOptions> startOptions(const Job& job) {
   FLO_TRY_ASSIGN(options.detach, json::boolOr(body, "Detach", false));
   FLO_TRY_ASSIGN(options.tty, json::boolOr(body, "Tty", false));
   const auto size = body.find("ConsoleSize");
-  if (size != body.end() && size->is_array() && size->size() == 2 && (*size)[0].is_number_unsigned() &&
-      (*size)[1].is_number_unsigned()) {
+  if (size != body.end() && size->is_array() && size->size() == 2 &&
+      (*size)[0].is_number_unsigned() && (*size)[1].is_number_unsigned()) {
     options.height = (*size)[0].get<unsigned>();
     options.width = (*size)[1].get<unsigned>();
   }
@@ -54,7 +54,9 @@ JobResult inspectExec(Parts& parts, const Job& job) {
   FLO_TRY_ASSIGN(const auto exec, parts.lifecycle.execs.inspect(execId(job)));
   const model::ExecConfig& config = exec.config;
   JsonWriter out;
-  out.beginObject().member("ID", exec.id).member("Running", exec.state == ExecRecord::State::Started);
+  out.beginObject()
+      .member("ID", exec.id)
+      .member("Running", exec.state == ExecRecord::State::Started);
   exec.exit_code ? out.member("ExitCode", *exec.exit_code) : out.nullMember("ExitCode");
   out.key("ProcessConfig")
       .beginObject()

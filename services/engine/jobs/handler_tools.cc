@@ -33,7 +33,8 @@ Result<std::int64_t> goAtoi(const std::string& text) {
   std::int64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failed != std::errc() || end != text.data() + text.size()) {
-    return Error{ErrorKind::Internal, "strconv.Atoi: parsing " + json::quote(text) + ": invalid syntax"};
+    return Error{ErrorKind::Internal,
+                 "strconv.Atoi: parsing " + json::quote(text) + ": invalid syntax"};
   }
   return number;
 }
@@ -58,8 +59,8 @@ Result<unsigned> parseTerminalSize(const Job& job, const char* key, const char* 
   unsigned size = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), size);
   if (failed != std::errc() || end != text.data() + text.size()) {
-    return Error{ErrorKind::InvalidArgument,
-                 std::string("invalid resize ") + what + " " + json::quote(text) + ": invalid syntax"};
+    return Error{ErrorKind::InvalidArgument, std::string("invalid resize ") + what + " " +
+                                                 json::quote(text) + ": invalid syntax"};
   }
   return size;
 }

@@ -21,7 +21,7 @@ struct ImageJobOptions {
 /// `bulk` runs the streaming ones, which hold a thread while bytes move: a pool of their own, so
 /// that slow uploads never take the threads of starts. The pool must be gone before store and
 /// streams.
-void addImageJobs(JobEngine& engine, LocalImageStore& store, StreamServer& streams, ThreadPool& bulk,
-                  ImageJobOptions options = {});
+void addImageJobs(JobEngine& engine, LocalImageStore& store, StreamServer& streams,
+                  ThreadPool& bulk, ImageJobOptions options = {});
 
 }  // namespace flotilla::engine

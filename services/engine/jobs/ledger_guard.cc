@@ -17,11 +17,13 @@ constexpr std::chrono::milliseconds kOwnerLook{200};
 
 /// What a job's container was like when the job was first claimed.
 struct Facts {
-  std::string id;      // "" = no such container
+  std::string id;  // "" = no such container
   std::string status;
   unsigned run = 0;
 
-  [[nodiscard]] bool ran() const { return status == "running" || status == "paused" || status == "restarting"; }
+  [[nodiscard]] bool ran() const {
+    return status == "running" || status == "paused" || status == "restarting";
+  }
 
   static Facts parse(const std::string& text) {
     Facts facts;
@@ -29,27 +31,34 @@ struct Facts {
     words >> facts.id >> facts.status >> facts.run;
     return facts;
   }
-  [[nodiscard]] std::string text() const { return id.empty() ? "" : id + " " + status + " " + std::to_string(run); }
+  [[nodiscard]] std::string text() const {
+    return id.empty() ? "" : id + " " + status + " " + std::to_string(run);
+  }
 };
 
 /// Is `error` only the trace of an attempt that did its work and died before it could say so?
-using DoneBefore = bool (*)(const Error& error, const Facts& before, const Job& job, const ContainerRecord* now);
+using DoneBefore = bool (*)(const Error& error, const Facts& before, const Job& job,
+                            const ContainerRecord* now);
 
 bool startDone(const Error& error, const Facts& before, const Job&, const ContainerRecord* now) {
-  const bool removed = error.kind() == ErrorKind::NotFound && !before.id.empty() && now == nullptr;  // --rm
+  const bool removed =
+      error.kind() == ErrorKind::NotFound && !before.id.empty() && now == nullptr;  // --rm
   return removed || (error.kind() == ErrorKind::NotModified && !before.ran());
 }
 bool stopDone(const Error& error, const Facts& before, const Job&, const ContainerRecord*) {
   return error.kind() == ErrorKind::NotModified && before.ran();
 }
 bool killDone(const Error& error, const Facts& before, const Job&, const ContainerRecord* now) {
-  return error.kind() == ErrorKind::Conflict && before.ran() && (now == nullptr || !now->state.running());
+  return error.kind() == ErrorKind::Conflict && before.ran() &&
+         (now == nullptr || !now->state.running());
 }
 bool pauseDone(const Error&, const Facts& before, const Job&, const ContainerRecord* now) {
-  return before.status == "running" && now != nullptr && now->state.status == ContainerStatus::Paused;
+  return before.status == "running" && now != nullptr &&
+         now->state.status == ContainerStatus::Paused;
 }
 bool unpauseDone(const Error&, const Facts& before, const Job&, const ContainerRecord* now) {
-  return before.status == "paused" && now != nullptr && now->state.status == ContainerStatus::Running;
+  return before.status == "paused" && now != nullptr &&
+         now->state.status == ContainerStatus::Running;
 }
 bool renameDone(const Error&, const Facts&, const Job& job, const ContainerRecord* now) {
   std::string wanted = job.env.get("name");
@@ -111,10 +120,12 @@ const Rule* ruleFor(std::string_view job) {
   return nullptr;
 }
 
-bool namesContainer(std::string_view job) { return job.starts_with("container_") && job != "container_create"; }
+bool namesContainer(std::string_view job) {
+  return job.starts_with("container_") && job != "container_create";
+}
 
-/// The job as its handler sees it. Creation keeps a row of its own in the ledger otherwise; a second
-/// attempt means the container of the first, whatever it is called by now.
+/// The job as its handler sees it. Creation keeps a row of its own in the ledger otherwise; a
+/// second attempt means the container of the first, whatever it is called by now.
 Job shown(Job job, const JobLedger::Claimed& claimed) {
   if (job.name == "container_create") {
     job.id.clear();
@@ -182,9 +193,11 @@ void LedgerGuard::admit(JobContextPtr context, Run run) {
   claim(context, run, "");
 }
 
-void LedgerGuard::claim(const JobContextPtr& context, const Run& run, const std::string& dead_owner) {
+void LedgerGuard::claim(const JobContextPtr& context, const Run& run,
+                        const std::string& dead_owner) {
   auto outcome = std::make_shared<JobLedger::Claimed>();  // shared by the write and its end
-  const JobLedger::Claim wanted{context->job().id, parts_.worker, factsOf(context->job()), dead_owner};
+  const JobLedger::Claim wanted{context->job().id, parts_.worker, factsOf(context->job()),
+                                dead_owner};
   parts_.database.writeAsync(
       Durability::Relaxed,
       [self = shared_from_this(), wanted, outcome](Transaction& transaction) -> Result<void> {
@@ -196,7 +209,8 @@ void LedgerGuard::claim(const JobContextPtr& context, const Run& run, const std:
       });
 }
 
-void LedgerGuard::claimed(const JobContextPtr& context, const Run& run, const JobLedger::Claimed& claimed) {
+void LedgerGuard::claimed(const JobContextPtr& context, const Run& run,
+                          const JobLedger::Claimed& claimed) {
   if (claimed.result) {
     return context->complete(*claimed.result);
   }
@@ -208,25 +222,29 @@ void LedgerGuard::claimed(const JobContextPtr& context, const Run& run, const Jo
     if (!parts_.lives(claimed.busy_owner)) {
       return look();
     }
-    return parts_.reactor.post([&reactor = parts_.reactor, look] { reactor.runAfter(kOwnerLook, look); });
+    return parts_.reactor.post(
+        [&reactor = parts_.reactor, look] { reactor.runAfter(kOwnerLook, look); });
   }
   const Job& job = context->job();
   if (claimed.again && job.name == "container_create") {
     const std::string id = job.env.get("id");
     const auto made = parts_.catalog.find(id);
     if (made && *made) {
-      return settle(context, claimed, JobOutput{json::dump({{"Id", id}, {"Warnings", json::Json::array()}}), {}});
+      return settle(context, claimed,
+                    JobOutput{json::dump({{"Id", id}, {"Warnings", json::Json::array()}}), {}});
     }
   }
   run(std::make_shared<Context>(shared_from_this(), context, claimed));
 }
 
-void LedgerGuard::settle(const JobContextPtr& context, const JobLedger::Claimed& claimed, JobResult result) {
+void LedgerGuard::settle(const JobContextPtr& context, const JobLedger::Claimed& claimed,
+                         JobResult result) {
   const Job& job = context->job();
   const Rule* rule = ruleFor(job.name);
   if (!result && claimed.again && rule != nullptr) {
     const Facts before = Facts::parse(claimed.before);
-    const auto now = before.id.empty() ? Result<ContainerRecordPtr>(nullptr) : parts_.catalog.find(before.id);
+    const auto now =
+        before.id.empty() ? Result<ContainerRecordPtr>(nullptr) : parts_.catalog.find(before.id);
     if (now && rule->done_before(result.error(), before, job, now->get())) {
       result = JobOutput{std::string(rule->body), {}};
     }
@@ -234,7 +252,8 @@ void LedgerGuard::settle(const JobContextPtr& context, const JobLedger::Claimed&
   auto told = std::make_shared<JobResult>(std::move(result));  // shared by the write and its end
   parts_.database.writeAsync(
       Durability::Relaxed,
-      [self = shared_from_this(), id = job.id, epoch = claimed.epoch, told](Transaction& transaction) {
+      [self = shared_from_this(), id = job.id, epoch = claimed.epoch,
+       told](Transaction& transaction) {
         return self->parts_.ledger.settle(transaction, id, epoch, *told);
       },
       [self = shared_from_this(), context, told](const Result<void>& settled) {
@@ -252,7 +271,8 @@ void LedgerGuard::answerAsSettled(const JobContextPtr& context) {
   auto found = std::make_shared<std::optional<JobResult>>();  // shared by the write and its end
   parts_.database.writeAsync(
       Durability::Relaxed,
-      [self = shared_from_this(), id = context->job().id, found](Transaction& transaction) -> Result<void> {
+      [self = shared_from_this(), id = context->job().id,
+       found](Transaction& transaction) -> Result<void> {
         FLO_TRY_ASSIGN(*found, self->parts_.ledger.find(transaction, id));
         return {};
       },
@@ -260,8 +280,9 @@ void LedgerGuard::answerAsSettled(const JobContextPtr& context) {
         if (read && *found) {
           return context->complete(**found);
         }
-        context->complete(Error{ErrorKind::Unavailable, "the job was taken over by another worker; its outcome is"
-                                                        " not known here"});
+        context->complete(Error{ErrorKind::Unavailable,
+                                "the job was taken over by another worker; its outcome is"
+                                " not known here"});
       });
 }
 

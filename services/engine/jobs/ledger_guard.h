@@ -11,19 +11,20 @@
 
 namespace flotilla::engine {
 
-/// Environment of container_start and container_restart as LedgerGuard hands them on after an attempt
-/// that did not finish: the container's run number when the first one began. No query has it.
+/// Environment of container_start and container_restart as LedgerGuard hands them on after an
+/// attempt that did not finish: the container's run number when the first one began. No query has
+/// it.
 inline constexpr const char* kFirstFoundRun = "first_found_run";
 
-/// Lets a job that changes something take effect once, however often it is delivered and to how many
-/// workers (decisions.md 5): one mechanism around all handlers.
+/// Lets a job that changes something take effect once, however often it is delivered and to how
+/// many workers (decisions.md 5): one mechanism around all handlers.
 ///
 /// Before the handler runs the job is claimed in the ledger, with what its container was like; its
-/// result is settled there before it is told. A job seen again is answered from the ledger. One whose
-/// worker died half-way runs again, and an error which only says that the first attempt had done it
-/// already ("container already stopped") is the success that the first would have told. One that a
-/// living worker has waits for that worker. Queries and waits pass: nothing is wrong with doing them
-/// twice. Thread-safe; outlives the jobs.
+/// result is settled there before it is told. A job seen again is answered from the ledger. One
+/// whose worker died half-way runs again, and an error which only says that the first attempt had
+/// done it already ("container already stopped") is the success that the first would have told. One
+/// that a living worker has waits for that worker. Queries and waits pass: nothing is wrong with
+/// doing them twice. Thread-safe; outlives the jobs.
 class LedgerGuard : public std::enable_shared_from_this<LedgerGuard> {
  public:
   struct Parts {

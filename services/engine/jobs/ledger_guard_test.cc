@@ -43,11 +43,14 @@ class LedgerGuardTest : public ::testing::Test {
   }
   ~LedgerGuardTest() override { std::filesystem::remove_all(folder_); }
 
-  static std::shared_ptr<RecordedContext> job(const std::string& name, std::vector<std::string> args = {}) {
-    return std::make_shared<RecordedContext>(Job{.id = "job-1", .name = name, .args = std::move(args)});
+  static std::shared_ptr<RecordedContext> job(const std::string& name,
+                                              std::vector<std::string> args = {}) {
+    return std::make_shared<RecordedContext>(
+        Job{.id = "job-1", .name = name, .args = std::move(args)});
   }
 
-  void addContainer(Worker& worker, const std::string& id, const std::string& name, ContainerStatus status) {
+  void addContainer(Worker& worker, const std::string& id, const std::string& name,
+                    ContainerStatus status) {
     ContainerRecord record;
     record.id = id;
     record.name = name;
@@ -111,7 +114,8 @@ TEST_F(LedgerGuardTest, AJobOfALivingWorkerWaitsForIt) {
   Worker first(*this, "w1");
   Worker second(*this, "w2");
   JobContextPtr held;
-  first.guard->admit(job("container_stop"), [&held](const JobContextPtr& context) { held = context; });
+  first.guard->admit(job("container_stop"),
+                     [&held](const JobContextPtr& context) { held = context; });
   ASSERT_TRUE(until([&held] { return held != nullptr; }));
   int effects = 0;
   const auto duplicate = job("container_stop");
@@ -119,7 +123,8 @@ TEST_F(LedgerGuardTest, AJobOfALivingWorkerWaitsForIt) {
     ++effects;
     context->complete(JobOutput{});
   });
-  EXPECT_FALSE(testing::runUntil(*reactor_, [&] { return duplicate->completed(); }, std::chrono::milliseconds(500)));
+  EXPECT_FALSE(testing::runUntil(
+      *reactor_, [&] { return duplicate->completed(); }, std::chrono::milliseconds(500)));
   held->complete(JobOutput{.body = "by the first", .env = {}});
   ASSERT_TRUE(until([&] { return duplicate->completed(); }));
   EXPECT_EQ(bodyOf(*duplicate), "by the first");
@@ -151,10 +156,22 @@ TEST_F(LedgerGuardTest, WhatTheFirstAttemptDidIsSuccess) {
     Error told;
   };
   const std::vector<Case> cases = {
-      {"container_start", ContainerStatus::Created, ContainerStatus::Running, {ErrorKind::NotModified, "already"}},
-      {"container_stop", ContainerStatus::Running, ContainerStatus::Exited, {ErrorKind::NotModified, "already"}},
-      {"container_kill", ContainerStatus::Running, ContainerStatus::Exited, {ErrorKind::Conflict, "not running"}},
-      {"container_pause", ContainerStatus::Running, ContainerStatus::Paused, {ErrorKind::Conflict, "already"}},
+      {"container_start",
+       ContainerStatus::Created,
+       ContainerStatus::Running,
+       {ErrorKind::NotModified, "already"}},
+      {"container_stop",
+       ContainerStatus::Running,
+       ContainerStatus::Exited,
+       {ErrorKind::NotModified, "already"}},
+      {"container_kill",
+       ContainerStatus::Running,
+       ContainerStatus::Exited,
+       {ErrorKind::Conflict, "not running"}},
+      {"container_pause",
+       ContainerStatus::Running,
+       ContainerStatus::Paused,
+       {ErrorKind::Conflict, "already"}},
   };
   Worker first(*this, "w1");
   Worker second(*this, "w2");
@@ -162,20 +179,23 @@ TEST_F(LedgerGuardTest, WhatTheFirstAttemptDidIsSuccess) {
     living_.insert("w1");
     addContainer(first, name, name, before);
     const auto context = [&name = name] {
-      return std::make_shared<RecordedContext>(Job{.id = "job " + name, .name = name, .args = {name}});
+      return std::make_shared<RecordedContext>(
+          Job{.id = "job " + name, .name = name, .args = {name}});
     };
     JobContextPtr held;
     first.guard->admit(context(), [&held](const JobContextPtr& taken) { held = taken; });
     ASSERT_TRUE(until([&held] { return held != nullptr; }));
-    ASSERT_TRUE(first.database->write(Durability::Relaxed, [&, after = after](Transaction& transaction) {
-      return changeState(transaction, name, [after](ContainerState& state) -> Result<void> {
-        state.status = after;
-        return {};
-      });
-    }));
+    ASSERT_TRUE(
+        first.database->write(Durability::Relaxed, [&, after = after](Transaction& transaction) {
+          return changeState(transaction, name, [after](ContainerState& state) -> Result<void> {
+            state.status = after;
+            return {};
+          });
+        }));
     living_.erase("w1");
     const auto replay = context();
-    second.guard->admit(replay, [&told = told](const JobContextPtr& again) { again->complete(told); });
+    second.guard->admit(replay,
+                        [&told = told](const JobContextPtr& again) { again->complete(told); });
     ASSERT_TRUE(until([&] { return replay->completed(); })) << name;
     EXPECT_TRUE(replay->waitResult()) << name;
   }
@@ -186,7 +206,8 @@ TEST_F(LedgerGuardTest, AStartIsTakenOverWithTheRunThatTheFirstAttemptFound) {
   Worker second(*this, "w2");
   addContainer(first, "c1", "web", ContainerStatus::Exited);
   JobContextPtr held;
-  first.guard->admit(job("container_start", {"web"}), [&held](const JobContextPtr& taken) { held = taken; });
+  first.guard->admit(job("container_start", {"web"}),
+                     [&held](const JobContextPtr& taken) { held = taken; });
   ASSERT_TRUE(until([&held] { return held != nullptr; }));
   EXPECT_FALSE(held->job().env.has(kFirstFoundRun));
   ASSERT_TRUE(first.database->write(Durability::Relaxed, [](Transaction& transaction) {

@@ -4,11 +4,12 @@
 
 namespace flotilla::engine {
 
-std::shared_ptr<LogFollower> serveLogs(const JobContextPtr& context, const LogSource& source, LogOptions options,
-                                       const LogServices& services) {
+std::shared_ptr<LogFollower> serveLogs(const JobContextPtr& context, const LogSource& source,
+                                       LogOptions options, const LogServices& services) {
   if (source.path.empty()) {
     // NotImplemented: dockerd answers 501
-    context->complete(Error(ErrorKind::NotImplemented, "configured logging driver does not support reading"));
+    context->complete(
+        Error(ErrorKind::NotImplemented, "configured logging driver does not support reading"));
     return nullptr;
   }
   options.multiplexed = !source.tty;
@@ -18,7 +19,8 @@ std::shared_ptr<LogFollower> serveLogs(const JobContextPtr& context, const LogSo
     context->complete(std::move(reader).error());
     return nullptr;
   }
-  auto follower = LogFollower::create(services.reactor, &services.watch, source.path, *std::move(reader), options);
+  auto follower = LogFollower::create(services.reactor, &services.watch, source.path,
+                                      *std::move(reader), options);
   Established established;
   established.stream = services.streams.expect([context, follower](Result<net::StreamPtr> stream) {
     if (!stream) {

@@ -22,9 +22,9 @@ struct LogServices {
 
 /// The container whose log is asked for.
 struct LogSource {
-  std::string path;       // "" when its logging driver keeps nothing that could be read (none)
-  bool tty = false;       // raw instead of multiplexed
-  bool running = false;   // what does not run is not followed
+  std::string path;      // "" when its logging driver keeps nothing that could be read (none)
+  bool tty = false;      // raw instead of multiplexed
+  bool running = false;  // what does not run is not followed
 };
 
 /// Body of the job `container_logs`, once the container was found (LogOptions::parse comes before
@@ -34,7 +34,7 @@ struct LogSource {
 ///
 /// Returns the follower of a container that runs, to be told when it ended (containerEnded()); may
 /// be kept weakly. Null when there is nothing to follow.
-std::shared_ptr<LogFollower> serveLogs(const JobContextPtr& context, const LogSource& source, LogOptions options,
-                                       const LogServices& services);
+std::shared_ptr<LogFollower> serveLogs(const JobContextPtr& context, const LogSource& source,
+                                       LogOptions options, const LogServices& services);
 
 }  // namespace flotilla::engine

@@ -21,13 +21,14 @@ class LogJobsTest : public ::testing::Test {
     log_.write("hello");
   }
   std::shared_ptr<LogFollower> serve(bool running, bool tty = true) {
-    return serveLogs(context_, {log_.path(), tty, running}, options_, {*reactor_, *watch_, *server_});
+    return serveLogs(context_, {log_.path(), tty, running}, options_,
+                     {*reactor_, *watch_, *server_});
   }
   bool until(const std::function<bool()>& done) { return testing::runUntil(*reactor_, done); }
   void connect() {
     ASSERT_TRUE(context_->establishedMessage().has_value());
-    connectStream(*reactor_, *context_->establishedMessage()->stream, {.timeout = std::chrono::seconds(5)},
-                  [this](Result<net::StreamPtr> stream) {
+    connectStream(*reactor_, *context_->establishedMessage()->stream,
+                  {.timeout = std::chrono::seconds(5)}, [this](Result<net::StreamPtr> stream) {
                     ASSERT_TRUE(stream);
                     client_ = *stream;
                     client_->start([this] { read(); }, [] {});
@@ -47,7 +48,8 @@ class LogJobsTest : public ::testing::Test {
   LogOptions options_;
   std::unique_ptr<Reactor> reactor_ = Reactor::create().value();
   std::unique_ptr<LogWatch> watch_ = LogWatch::create(*reactor_).value();
-  std::unique_ptr<StreamServer> server_ = StreamServer::listenUnix(*reactor_, log_.path() + ".sock").value();
+  std::unique_ptr<StreamServer> server_ =
+      StreamServer::listenUnix(*reactor_, log_.path() + ".sock").value();
   std::shared_ptr<RecordedContext> context_ = std::make_shared<RecordedContext>(Job{});
   net::StreamPtr client_;
   std::string received_;

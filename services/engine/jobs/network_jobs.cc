@@ -1,7 +1,6 @@
 #include "engine/jobs/network_jobs.h"
 #include "common/model/list_filters.h"
 
-
 namespace flotilla::engine {
 namespace {
 

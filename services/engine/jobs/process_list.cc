@@ -35,7 +35,8 @@ Result<std::string> readAll(int fd, SteadyClock::time_point deadline) {
   std::string text;
   std::array<char, 16384> buffer{};
   while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
     pollfd ready{fd, POLLIN, 0};
     if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) == 0) {
       return Error{ErrorKind::DeadlineExceeded, "ps did not answer in time"};
@@ -122,9 +123,9 @@ Result<std::string> parseProcessList(std::string_view output, const std::vector<
   out.beginObject().key("Processes").beginArray();
   while (std::getline(lines, line)) {
     std::vector<std::string> fields = words(line);
-    if (fields.size() <= pid_column ||
-        std::none_of(pids.begin(), pids.end(),
-                     [&](int pid) { return fields[pid_column] == std::to_string(pid); })) {
+    if (fields.size() <= pid_column || std::none_of(pids.begin(), pids.end(), [&](int pid) {
+          return fields[pid_column] == std::to_string(pid);
+        })) {
       continue;
     }
     while (fields.size() > titles.size()) {  // the command's words are one field

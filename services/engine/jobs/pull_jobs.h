@@ -7,8 +7,8 @@
 
 namespace flotilla::engine {
 
-/// Adds the job image_create (docs/jobs.md). `pulls` runs it, a thread each: a pool of its own, since
-/// registries are slow. The pool must be gone before the context and `streams`.
+/// Adds the job image_create (docs/jobs.md). `pulls` runs it, a thread each: a pool of its own,
+/// since registries are slow. The pool must be gone before the context and `streams`.
 void addPullJobs(JobEngine& engine, PullContext& context, StreamServer& streams, ThreadPool& pulls);
 
 }  // namespace flotilla::engine

@@ -28,7 +28,8 @@ void writeHostPorts(JsonWriter& out, const ContainerSpec& spec) {
   out.endArray();
 }
 
-void writeRow(JsonWriter& out, ContainerView& view, const ContainerRecord& record, std::int64_t now) {
+void writeRow(JsonWriter& out, ContainerView& view, const ContainerRecord& record,
+              std::int64_t now) {
   std::string summary;
   view.appendSummary(summary, record, now, std::nullopt);
   const model::HostConfig& host = record.spec->host;

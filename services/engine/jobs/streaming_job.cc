@@ -14,7 +14,8 @@ constexpr std::chrono::seconds kDrainTime{20};
 
 void StreamingJob::start(StreamServer& streams) {
   Established message;
-  message.stream = streams.expectFd([self = shared_from_this()](Result<int> fd) { self->connected(std::move(fd)); });
+  message.stream = streams.expectFd(
+      [self = shared_from_this()](Result<int> fd) { self->connected(std::move(fd)); });
   context_->established(std::move(message));
 }
 
@@ -32,7 +33,8 @@ void StreamingJob::connected(Result<int> fd) {
 }
 
 void StreamingJob::run() {
-  ImageStream stream = streamOver(fd_.get(), idle_, [context = context_] { return context->cancelled(); });
+  ImageStream stream =
+      streamOver(fd_.get(), idle_, [context = context_] { return context->cancelled(); });
   auto done = body_(stream);
   if (!done && failure_ == StreamFailure::Line) {
     (void)stream.write(errorLine(done.error()));  // a client that is gone cannot be told

@@ -24,8 +24,13 @@ class StreamingJob : public std::enable_shared_from_this<StreamingJob> {
   using Body = std::function<Result<void>(ImageStream&)>;
 
   /// A client that moves no byte for `idle` is given up.
-  StreamingJob(JobContextPtr context, ThreadPool& bulk, std::chrono::seconds idle, StreamFailure failure, Body body)
-      : context_(std::move(context)), bulk_(bulk), idle_(idle), failure_(failure), body_(std::move(body)) {}
+  StreamingJob(JobContextPtr context, ThreadPool& bulk, std::chrono::seconds idle,
+               StreamFailure failure, Body body)
+      : context_(std::move(context)),
+        bulk_(bulk),
+        idle_(idle),
+        failure_(failure),
+        body_(std::move(body)) {}
 
   /// Sends *established*; the rest follows by itself.
   void start(StreamServer& streams);

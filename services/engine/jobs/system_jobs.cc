@@ -51,7 +51,8 @@ std::string operatingSystem() {
 std::size_t openDescriptors() {
   std::error_code failed;
   std::size_t count = 0;
-  for (std::filesystem::directory_iterator at("/proc/self/fd", failed), end; at != end; at.increment(failed)) {
+  for (std::filesystem::directory_iterator at("/proc/self/fd", failed), end; at != end;
+       at.increment(failed)) {
     ++count;
   }
   return count;
@@ -119,17 +120,19 @@ void writeLimits(JsonWriter& out, bool cgroup_v2) {
 
 void writeRegistry(JsonWriter& out) {
   out.member("IndexServerAddress", "https://index.docker.io/v1/");
-  out.key("RegistryConfig").raw(
-      R"({"IndexConfigs":{"docker.io":{"Mirrors":[],"Name":"docker.io","Official":true,"Secure":true}},)"
-      R"("InsecureRegistryCIDRs":["::1/128","127.0.0.0/8"],"Mirrors":null})");
+  out.key("RegistryConfig")
+      .raw(
+          R"({"IndexConfigs":{"docker.io":{"Mirrors":[],"Name":"docker.io","Official":true,"Secure":true}},)"
+          R"("InsecureRegistryCIDRs":["::1/128","127.0.0.0/8"],"Mirrors":null})");
 }
 
 void writeRuntimes(JsonWriter& out, const EngineFacts& facts) {
   out.key("Runtimes").beginObject().key(facts.runtime_name).beginObject();
   out.member("path", facts.runtime_path).endObject().endObject();
   out.member("DefaultRuntime", facts.runtime_name);
-  out.key("Swarm").raw(R"({"NodeID":"","NodeAddr":"","LocalNodeState":"inactive","ControlAvailable":false,)"
-                       R"("Error":"","RemoteManagers":null})");
+  out.key("Swarm").raw(
+      R"({"NodeID":"","NodeAddr":"","LocalNodeState":"inactive","ControlAvailable":false,)"
+      R"("Error":"","RemoteManagers":null})");
   out.member("LiveRestoreEnabled", true)
       .member("Isolation", "")
       .member("InitBinary", "docker-init");
@@ -155,7 +158,8 @@ JobResult info(Lifecycle& lifecycle, const SystemFacts& facts) {
       .member("ContainersRunning", counts.running)
       .member("ContainersPaused", counts.paused)
       .member("ContainersStopped", counts.stopped)
-      .member("Images", facts.image_count ? static_cast<std::int64_t>(facts.image_count()) : std::int64_t{0});
+      .member("Images",
+              facts.image_count ? static_cast<std::int64_t>(facts.image_count()) : std::int64_t{0});
   writeDriver(out);
   writePlugins(out);
   writeLimits(out, cgroup_v2);
@@ -164,8 +168,9 @@ JobResult info(Lifecycle& lifecycle, const SystemFacts& facts) {
       .member("LoggingDriver", "json-file")
       .member("CgroupDriver", "cgroupfs")
       .member("CgroupVersion", cgroup_v2 ? "2" : "1")
-      .member("NEventsListener",
-              facts.event_listeners ? static_cast<std::int64_t>(facts.event_listeners()) : std::int64_t{0})
+      .member("NEventsListener", facts.event_listeners
+                                     ? static_cast<std::int64_t>(facts.event_listeners())
+                                     : std::int64_t{0})
       .member("KernelVersion", host.release)
       .member("OperatingSystem", operatingSystem())
       .member("OSVersion", "")
@@ -197,7 +202,11 @@ JobResult version(const SystemFacts& facts) {
   const std::string arch = goArchitecture(host.machine);
   JsonWriter out;
   out.beginObject().key("Platform").beginObject().member("Name", "Flotilla").endObject();
-  out.key("Components").beginArray().beginObject().member("Name", "Engine").member("Version", facts.version);
+  out.key("Components")
+      .beginArray()
+      .beginObject()
+      .member("Name", "Engine")
+      .member("Version", facts.version);
   out.key("Details")
       .beginObject()
       .member("ApiVersion", kApiVersion)

@@ -13,7 +13,7 @@ namespace flotilla::engine {
 /// What `info` and `version` say of this engine.
 struct SystemFacts {
   std::string engine_id;
-  std::string name;                    // of the host
+  std::string name;  // of the host
   std::vector<std::string> labels;
   std::string version = "0.1.0";
   std::function<std::size_t()> image_count;

@@ -90,7 +90,8 @@ Result<bool> readDangling(const std::vector<std::string>& values) {
   return Error{ErrorKind::InvalidArgument, "invalid filter 'dangling=[" + list + "]'"};
 }
 
-Result<bool> matches(const Volume& volume, const model::ListFilters& filters, const VolumeUsers& users) {
+Result<bool> matches(const Volume& volume, const model::ListFilters& filters,
+                     const VolumeUsers& users) {
   for (const auto& [name, values] : filters) {
     const auto any = [&values = values](const auto& test) {
       return values.empty() || std::any_of(values.begin(), values.end(), test);

@@ -9,8 +9,8 @@ Result<std::optional<StreamEndpoint>> Attacher::attach(const ContainerRecordPtr&
                                                        const AttachOptions& options) {
   const std::string& id = record->id;
   if (record->state.status == ContainerStatus::Paused) {
-    return Error{ErrorKind::Conflict, "container " + record->name +
-                                          " is paused, unpause the container before attach"};
+    return Error{ErrorKind::Conflict,
+                 "container " + record->name + " is paused, unpause the container before attach"};
   }
   if (record->state.status == ContainerStatus::Restarting) {
     return Error{ErrorKind::Conflict, "container " + record->name +
@@ -56,7 +56,8 @@ void Attacher::note(const ContainerRecordPtr& record) {
       [](const Result<void>&) {});
 }
 
-Result<std::optional<StreamEndpoint>> Attacher::connect(const std::string& id, const AttachOptions& options) {
+Result<std::optional<StreamEndpoint>> Attacher::connect(const std::string& id,
+                                                        const AttachOptions& options) {
   auto endpoint = parts_.sessions.attach(id, options);
   if (!endpoint && endpoint.error().kind() == ErrorKind::Unavailable) {
     return std::optional<StreamEndpoint>();  // exited meanwhile, or before

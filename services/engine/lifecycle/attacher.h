@@ -24,7 +24,8 @@ class Attacher {
  private:
   Result<std::optional<StreamEndpoint>> attachBeforeStart(const ContainerRecordPtr& record,
                                                           const AttachOptions& options);
-  Result<std::optional<StreamEndpoint>> connect(const std::string& id, const AttachOptions& options);
+  Result<std::optional<StreamEndpoint>> connect(const std::string& id,
+                                                const AttachOptions& options);
   void note(const ContainerRecordPtr& record);  // its `attach` event
 
   LifecycleParts& parts_;

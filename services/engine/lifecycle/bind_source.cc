@@ -24,14 +24,15 @@ Result<OpenedSource> openBindSource(const std::string& path, MissingSource missi
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
     if (errno != ENOENT || missing == MissingSource::Refuse) {
-      return Error{ErrorKind::InvalidArgument,
-                   "invalid mount config for type \"bind\": bind source path does not exist: " + path};
+      return Error{
+          ErrorKind::InvalidArgument,
+          "invalid mount config for type \"bind\": bind source path does not exist: " + path};
     }
     std::error_code failed;
     std::filesystem::create_directories(path, failed);
     if (failed || ::stat(path.c_str(), &status) != 0) {
-      return Error{ErrorKind::Internal, "error while creating mount source path '" + path + "': mkdir " +
-                                            path + ": " + failed.message()};
+      return Error{ErrorKind::Internal, "error while creating mount source path '" + path +
+                                            "': mkdir " + path + ": " + failed.message()};
     }
   }
   OpenedSource opened;

@@ -8,7 +8,7 @@
 namespace flotilla::engine {
 
 struct OpenedSource {
-  UniqueFd tree;             // a detached copy of the mount tree at the path
+  UniqueFd tree;  // a detached copy of the mount tree at the path
   bool is_directory = true;
 };
 

@@ -40,7 +40,8 @@ void write(const fs::path& path, const char* text) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (fd) {
     // Absent or refused: the signals below do the same work more slowly.
-    [[maybe_unused]] const ssize_t written = ::write(fd.get(), text, std::char_traits<char>::length(text));
+    [[maybe_unused]] const ssize_t written =
+        ::write(fd.get(), text, std::char_traits<char>::length(text));
   }
 }
 

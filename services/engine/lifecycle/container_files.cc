@@ -59,7 +59,8 @@ Result<void> makeContainerFolders(const Paths& paths, const std::string& id) {
   return makeFolder(paths.bundle(id), 0700);
 }
 
-std::string hostsText(const ContainerSpec& spec, const std::string& address, const std::string& gateway) {
+std::string hostsText(const ContainerSpec& spec, const std::string& address,
+                      const std::string& gateway) {
   std::string text(kLocalHosts);
   for (const std::string& extra : spec.host.extra_hosts) {
     const std::size_t colon = extra.find(':');

@@ -24,9 +24,9 @@ struct BindSource {
 
 /// All a shim needs. LaunchSpec::binds is filled in from `binds`, in order.
 struct LaunchRequest {
-  UniqueFd lock;                       // from ContainerRuntime::reserve()
+  UniqueFd lock;  // from ContainerRuntime::reserve()
   shim::LaunchSpec spec;
-  std::string config_json;             // the bundle's config.json
+  std::string config_json;  // the bundle's config.json
   std::vector<BindSource> binds;
   std::optional<UniqueFd> netns;
   std::vector<UniqueFd> port_holders;
@@ -66,9 +66,10 @@ class ContainerRuntime {
 
   /// No restart after the next exit; ends a restart's back-off.
   virtual Result<void> stopping(const std::string& id) = 0;
-  virtual Result<void> setRestartPolicy(const std::string& id, const shim::RestartPolicy& policy) = 0;
-  /// `limits` as ociLimitsUpdate() words them; in force from now on, restarts of the policy included.
-  /// Errors: Internal with the runtime's words, nothing is changed then.
+  virtual Result<void> setRestartPolicy(const std::string& id,
+                                        const shim::RestartPolicy& policy) = 0;
+  /// `limits` as ociLimitsUpdate() words them; in force from now on, restarts of the policy
+  /// included. Errors: Internal with the runtime's words, nothing is changed then.
   virtual Result<void> setLimits(const std::string& id, const std::string& limits) = 0;
   /// Without the shim's help. Errors: NotFound when the process is gone.
   virtual Result<void> signal(const ProcessRef& process, int signal_number) = 0;
@@ -76,7 +77,8 @@ class ContainerRuntime {
   virtual Result<void> resume(const std::string& id) = 0;
   virtual Result<std::vector<int>> pids(const std::string& id) = 0;
 
-  virtual Result<std::vector<JournalLine>> journal(const std::string& id, std::uint64_t after_seq) = 0;
+  virtual Result<std::vector<JournalLine>> journal(const std::string& id,
+                                                   std::uint64_t after_seq) = 0;
   /// `on_news` when the journal grew (and once at first), `on_gone` once when the shim left; on a
   /// thread of the runtime's, must not block. Errors: Unavailable.
   virtual Result<void> watch(const std::string& id, std::function<void()> on_news,
@@ -85,8 +87,8 @@ class ContainerRuntime {
   [[nodiscard]] virtual bool watching(const std::string& id) = 0;
   /// The lines up to `seq` are stored. Never blocks.
   virtual void consumed(const std::string& id, std::uint64_t seq) = 0;
-  /// After the shim left: kills what is left in the cgroup and removes it, the run directory and the
-  /// consumed journal. False when something is still dying.
+  /// After the shim left: kills what is left in the cgroup and removes it, the run directory and
+  /// the consumed journal. False when something is still dying.
   virtual bool cleanUp(const std::string& id) = 0;
   /// Ids that have a run directory.
   virtual std::vector<std::string> known() = 0;
@@ -102,8 +104,8 @@ class ContainerSessions {
   virtual Result<StreamEndpoint> execStart(const std::string& id, ExecStart start,
                                            const std::string& process_json) = 0;
   virtual Result<ExecState> execState(const std::string& id, const std::string& exec_id) = 0;
-  virtual Result<void> execResize(const std::string& id, const std::string& exec_id, unsigned height,
-                                  unsigned width) = 0;
+  virtual Result<void> execResize(const std::string& id, const std::string& exec_id,
+                                  unsigned height, unsigned width) = 0;
 };
 
 }  // namespace flotilla::engine

@@ -29,7 +29,8 @@ std::string answerJson(const std::string& id, const std::vector<std::string>& wa
   return json::dump({{"Id", id}, {"Warnings", warnings}});
 }
 
-/// Program and arguments from entrypoint and command. Errors: InvalidArgument "no command specified".
+/// Program and arguments from entrypoint and command. Errors: InvalidArgument "no command
+/// specified".
 Result<void> setCommandLine(ContainerSpec& spec) {
   std::vector<std::string> line;
   if (spec.config.entrypoint) {
@@ -112,12 +113,14 @@ Result<ContainerSpec> Creator::makeSpec(model::CreateRequest request, const Reso
 }
 
 /// What VolumesFrom names comes first, then what is asked for at the same places.
-Result<std::vector<MountPoint>> Creator::resolveMounts(const ContainerSpec& spec, const ResolvedImage& image) {
+Result<std::vector<MountPoint>> Creator::resolveMounts(const ContainerSpec& spec,
+                                                       const ResolvedImage& image) {
   FLO_TRY_ASSIGN(const auto wanted, model::collectMounts(spec.config, spec.host));
   FLO_TRY_ASSIGN(auto mounts, inheritedMounts(parts_.catalog, spec.host.volumes_from));
   for (const model::MountPoint& from : wanted) {
-    const auto inherited = std::find_if(mounts.begin(), mounts.end(),
-                                        [&](const MountPoint& mount) { return mount.destination == from.target; });
+    const auto inherited = std::find_if(mounts.begin(), mounts.end(), [&](const MountPoint& mount) {
+      return mount.destination == from.target;
+    });
     if (inherited != mounts.end()) {
       if (from.yields) {
         continue;
@@ -135,7 +138,8 @@ Result<std::vector<MountPoint>> Creator::resolveMounts(const ContainerSpec& spec
   return mounts;
 }
 
-Result<MountPoint> Creator::resolveMount(const model::MountPoint& from, const ResolvedImage& image) {
+Result<MountPoint> Creator::resolveMount(const model::MountPoint& from,
+                                         const ResolvedImage& image) {
   MountPoint mount;
   mount.destination = from.target;
   mount.writable = !from.read_only;
@@ -154,7 +158,8 @@ Result<MountPoint> Creator::resolveMount(const model::MountPoint& from, const Re
       struct stat status {};
       if (!from.create_source && ::stat(from.source.c_str(), &status) != 0 && errno == ENOENT) {
         return Error{ErrorKind::InvalidArgument,
-                     "invalid mount config for type \"bind\": bind source path does not exist: " + from.source};
+                     "invalid mount config for type \"bind\": bind source path does not exist: " +
+                         from.source};
       }
       break;
     }
@@ -165,7 +170,8 @@ Result<MountPoint> Creator::resolveMount(const model::MountPoint& from, const Re
   return mount;
 }
 
-Result<void> Creator::makeVolume(const model::MountPoint& from, const ResolvedImage& image, MountPoint& mount) {
+Result<void> Creator::makeVolume(const model::MountPoint& from, const ResolvedImage& image,
+                                 MountPoint& mount) {
   FLO_TRY_ASSIGN(const auto made, parts_.volumes.create({from.source, "", from.labels, {}}));
   mount.type = "volume";
   mount.name = made.name;
@@ -191,19 +197,20 @@ Result<std::string> Creator::store(ContainerRecord record, const CreateOptions& 
     if (random_name) {
       record.name = model::randomName(attempt);
     }
-    auto stored = parts_.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
-      FLO_TRY_ASSIGN(const auto taken, parts_.ledger.take(transaction, options.job));
-      if (taken.result) {
-        answer = taken.result->body;
-        return {};
-      }
-      if (parts_.require_image) {
-        FLO_TRY(parts_.require_image(transaction, record.spec->image_id));
-      }
-      FLO_TRY(insertContainer(transaction, record));
-      FLO_TRY(parts_.events.append(transaction, containerEvent(record, "create")));
-      return parts_.ledger.finish(transaction, options.job, taken.epoch, {answer, {}});
-    });
+    auto stored =
+        parts_.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
+          FLO_TRY_ASSIGN(const auto taken, parts_.ledger.take(transaction, options.job));
+          if (taken.result) {
+            answer = taken.result->body;
+            return {};
+          }
+          if (parts_.require_image) {
+            FLO_TRY(parts_.require_image(transaction, record.spec->image_id));
+          }
+          FLO_TRY(insertContainer(transaction, record));
+          FLO_TRY(parts_.events.append(transaction, containerEvent(record, "create")));
+          return parts_.ledger.finish(transaction, options.job, taken.epoch, {answer, {}});
+        });
     if (stored) {
       return answer;
     }

@@ -10,9 +10,9 @@
 namespace flotilla::engine {
 
 struct CreateOptions {
-  std::string job;           // id of the job, "" = none
-  std::string id;            // 64 hex digits, "" = a random one
-  std::string name;          // "" = a random one
+  std::string job;   // id of the job, "" = none
+  std::string id;    // 64 hex digits, "" = a random one
+  std::string name;  // "" = a random one
   std::string platform;
   ApiVersion version;
 };
@@ -32,9 +32,11 @@ class Creator {
   Result<void> checkOtherContainers(const model::HostConfig& host);
   Result<ContainerSpec> makeSpec(model::CreateRequest request, const ResolvedImage& image,
                                  const std::string& id);
-  Result<std::vector<MountPoint>> resolveMounts(const ContainerSpec& spec, const ResolvedImage& image);
+  Result<std::vector<MountPoint>> resolveMounts(const ContainerSpec& spec,
+                                                const ResolvedImage& image);
   Result<MountPoint> resolveMount(const model::MountPoint& from, const ResolvedImage& image);
-  Result<void> makeVolume(const model::MountPoint& from, const ResolvedImage& image, MountPoint& mount);
+  Result<void> makeVolume(const model::MountPoint& from, const ResolvedImage& image,
+                          MountPoint& mount);
   Result<std::string> store(ContainerRecord record, const CreateOptions& options,
                             const std::vector<std::string>& warnings);
 

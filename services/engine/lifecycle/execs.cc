@@ -100,8 +100,8 @@ Result<StreamEndpoint> Execs::start(const std::string& id, const ExecStartOption
   FLO_TRY_ASSIGN(const auto exec, get(id));
   FLO_TRY_ASSIGN(const auto record, runningContainer(exec));
   FLO_TRY_ASSIGN(const auto spec_json, readFile(parts_.paths.bundle(record->id) + "/config.json"));
-  FLO_TRY_ASSIGN(const auto process_json, buildExecProcess(spec_json, exec.config,
-                                                            parts_.facts.host.capabilities));
+  FLO_TRY_ASSIGN(const auto process_json,
+                 buildExecProcess(spec_json, exec.config, parts_.facts.host.capabilities));
   FLO_TRY(parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
     FLO_TRY_ASSIGN(const bool claimed, claimExec(transaction, id));
     if (!claimed) {

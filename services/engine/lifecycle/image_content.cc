@@ -38,8 +38,8 @@ Result<UniqueFd> mergedRoot(const std::vector<std::string>& directories) {
       configure(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr) != 0) {
     return sysError("merge the image's layers", errno);
   }
-  UniqueFd mount(static_cast<int>(
-      ::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY)));
+  UniqueFd mount(
+      static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY)));
   if (!mount) {
     return sysError("mount the image's layers", errno);
   }
@@ -49,7 +49,8 @@ Result<UniqueFd> mergedRoot(const std::vector<std::string>& directories) {
 }  // namespace
 
 Result<void> copyImageContent(ImageSource& images, const std::vector<std::string>& chain_ids,
-                              const std::string& path, const std::function<Result<void>(int)>& use) {
+                              const std::string& path,
+                              const std::function<Result<void>(int)>& use) {
   FLO_TRY_ASSIGN(const auto links, images.lowerDirs(chain_ids));
   std::vector<std::string> directories;
   for (const std::string& link : links) {

@@ -10,8 +10,8 @@
 namespace flotilla::engine {
 
 /// Opens the directory `path` as an image shows it and hands it to `use`; nothing happens when the
-/// image has no directory there. Links inside the image are followed inside it. Needs root with more
-/// than one layer (they are merged by an overlay that is attached nowhere).
+/// image has no directory there. Links inside the image are followed inside it. Needs root with
+/// more than one layer (they are merged by an overlay that is attached nowhere).
 Result<void> copyImageContent(ImageSource& images, const std::vector<std::string>& chain_ids,
                               const std::string& path, const std::function<Result<void>(int)>& use);
 

@@ -6,7 +6,9 @@
 namespace flotilla::engine {
 namespace {
 
-std::string_view nameOf(std::string_view variable) { return variable.substr(0, variable.find('=')); }
+std::string_view nameOf(std::string_view variable) {
+  return variable.substr(0, variable.find('='));
+}
 
 void unite(std::vector<std::string>& into, const std::vector<std::string>& more) {
   std::set<std::string> all(into.begin(), into.end());

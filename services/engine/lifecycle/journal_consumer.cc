@@ -113,12 +113,17 @@ Result<void> JournalConsumer::apply(Transaction& transaction, const ContainerRec
 }
 
 Result<void> JournalConsumer::applyLine(Transaction& transaction, const ContainerRecord& record,
-                                        const JournalLine& line, ContainerState& state, Batch& batch) {
+                                        const JournalLine& line, ContainerState& state,
+                                        Batch& batch) {
   switch (line.what) {
-    case JournalLine::What::Start: return applyStart(transaction, record, line, state);
-    case JournalLine::What::Exit: return applyExit(transaction, record, line, state, batch);
-    case JournalLine::What::ExecStart: return noteExecPid(transaction, line.exec_id, line.pid);
-    case JournalLine::What::ExecExit: return applyExecExit(transaction, record, line);
+    case JournalLine::What::Start:
+      return applyStart(transaction, record, line, state);
+    case JournalLine::What::Exit:
+      return applyExit(transaction, record, line, state, batch);
+    case JournalLine::What::ExecStart:
+      return noteExecPid(transaction, line.exec_id, line.pid);
+    case JournalLine::What::ExecExit:
+      return applyExecExit(transaction, record, line);
     case JournalLine::What::StartFailed:
       if (state.running()) {  // a restart of the shim's failed
         return applyExit(transaction, record, line, state, batch);
@@ -170,7 +175,8 @@ Result<void> JournalConsumer::applyStart(Transaction& transaction, const Contain
 }
 
 Result<void> JournalConsumer::applyExit(Transaction& transaction, const ContainerRecord& record,
-                                        const JournalLine& line, ContainerState& state, Batch& batch) {
+                                        const JournalLine& line, ContainerState& state,
+                                        Batch& batch) {
   const std::int64_t ran = state.started_ns != 0 ? (line.time_ns - state.started_ns) / kSecond : 0;
   state.pid = 0;
   state.pid_start = 0;
@@ -185,22 +191,22 @@ Result<void> JournalConsumer::applyExit(Transaction& transaction, const Containe
   }
   if (!line.restarting) {
     if (state.attached) {
-      FLO_TRY(parts_.events.append(transaction,
-                                   networkEvent(record, state.endpoint, "disconnect", line.time_ns)));
+      FLO_TRY(parts_.events.append(
+          transaction, networkEvent(record, state.endpoint, "disconnect", line.time_ns)));
       state.attached = false;
     }
     FLO_TRY(appendUnmounts(parts_, transaction, record));
     batch.finished = true;
   }
   FLO_TRY(parts_.events.append(
-      transaction, containerEvent(record, "die",
-                                  {{"exitCode", std::to_string(line.exit_code)},
-                                   {"execDuration", std::to_string(std::max<std::int64_t>(ran, 0))}},
-                                  line.time_ns)));
-  FLO_TRY_ASSIGN(auto answers,
-                 answerWaiters(transaction, record.id,
-                               {WaitCondition::NotRunning, WaitCondition::NextExit}, line.exit_code,
-                               line.error));
+      transaction,
+      containerEvent(record, "die",
+                     {{"exitCode", std::to_string(line.exit_code)},
+                      {"execDuration", std::to_string(std::max<std::int64_t>(ran, 0))}},
+                     line.time_ns)));
+  FLO_TRY_ASSIGN(auto answers, answerWaiters(transaction, record.id,
+                                             {WaitCondition::NotRunning, WaitCondition::NextExit},
+                                             line.exit_code, line.error));
   batch.answers.insert(batch.answers.end(), answers.begin(), answers.end());
   batch.exited = true;
   return {};
@@ -210,10 +216,10 @@ Result<void> JournalConsumer::applyExecExit(Transaction& transaction, const Cont
                                             const JournalLine& line) {
   FLO_TRY(noteExecExit(transaction, line.exec_id, line.exit_code, line.time_ns));
   return parts_.events.append(
-      transaction, containerEvent(record, "exec_die",
-                                  {{"execID", line.exec_id},
-                                   {"exitCode", std::to_string(line.exit_code)}},
-                                  line.time_ns));
+      transaction,
+      containerEvent(record, "exec_die",
+                     {{"execID", line.exec_id}, {"exitCode", std::to_string(line.exit_code)}},
+                     line.time_ns));
 }
 
 void JournalConsumer::tell(const std::string& id, const Batch& batch) {

@@ -41,8 +41,8 @@ class JournalConsumer {
  private:
   struct Batch {
     std::vector<WaitAnswer> answers;
-    bool exited = false;      // some run ended
-    bool finished = false;    // and no restart follows
+    bool exited = false;    // some run ended
+    bool finished = false;  // and no restart follows
     std::uint64_t seq = 0;
   };
 

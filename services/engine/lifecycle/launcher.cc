@@ -100,7 +100,8 @@ Result<void> Launcher::prepare(const ContainerRecord& record) {
 Result<bool> Launcher::replace(const ContainerRecord& record) {
   FLO_TRY(consumer_.consume(record.id));
   FLO_TRY_ASSIGN(const auto now, parts_.catalog.get(record.id));
-  // A start, also one that failed, is another run; without its last line the shim has not left by itself.
+  // A start, also one that failed, is another run; without its last line the shim has not left by
+  // itself.
   if (now->state.prepared || now->state.run != record.state.run || now->state.running()) {
     return false;
   }
@@ -114,7 +115,8 @@ Result<void> Launcher::launch(const ContainerRecord& record, UniqueFd shim_lock)
   FLO_TRY_ASSIGN(auto net, network(record));
   auto prepared = [&]() -> Result<void> {
     FLO_TRY(checkStart(*record.spec, parts_.paths.container(record.id) + "/rootfs"));
-    FLO_TRY(writeNetworkFiles(parts_.paths, record, net.endpoint.ipv4_address, net.endpoint.gateway));
+    FLO_TRY(
+        writeNetworkFiles(parts_.paths, record, net.endpoint.ipv4_address, net.endpoint.gateway));
     FLO_TRY_ASSIGN(auto launch, request(record));
     FLO_TRY_ASSIGN(launch.config_json, specJson(record, launch, net.netns.has_value()));
     launch.lock = std::move(shim_lock);
@@ -219,7 +221,8 @@ Result<std::string> Launcher::namespaceOf(const std::string& mode, const char* k
   FLO_TRY_ASSIGN(const auto target, parts_.catalog.get(parsed.name));
   if (target->state.pid == 0) {
     return Error{ErrorKind::Conflict, std::string("failed to join ") + upperCase(kind) +
-                                          " namespace: container " + target->id + " is not running"};
+                                          " namespace: container " + target->id +
+                                          " is not running"};
   }
   return "/proc/" + std::to_string(target->state.pid) + "/ns/" + kind;
 }

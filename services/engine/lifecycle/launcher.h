@@ -16,12 +16,13 @@ class Launcher {
   Launcher(LifecycleParts& parts, JournalConsumer& consumer, Watcher& watcher)
       : parts_(parts), consumer_(consumer), watcher_(watcher) {}
 
-  /// Does nothing when a shim waits already. Waits for the shim of an earlier run to leave. Nothing is
-  /// left behind on error.
+  /// Does nothing when a shim waits already. Waits for the shim of an earlier run to leave. Nothing
+  /// is left behind on error.
   Result<void> prepare(const ContainerRecord& record);
 
   /// For a shim that `record` was prepared with, and that answers nothing. When it has left because
-  /// nobody was attached any more, without having been told to start, another is prepared; else false.
+  /// nobody was attached any more, without having been told to start, another is prepared; else
+  /// false.
   Result<bool> replace(const ContainerRecord& record);
 
   /// Gives back what prepare() took, after a failed start.
@@ -32,7 +33,7 @@ class Launcher {
     std::optional<UniqueFd> netns;
     std::vector<UniqueFd> port_holders;
     Endpoint endpoint;
-    bool attached = false;      // to a network of ours: has an endpoint
+    bool attached = false;  // to a network of ours: has an endpoint
   };
 
   Result<void> launch(const ContainerRecord& record, UniqueFd shim_lock);

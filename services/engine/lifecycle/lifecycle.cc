@@ -106,16 +106,17 @@ void Lifecycle::remove(const std::string& id, const RemoveOptions& options, Stop
     done(Error{ErrorKind::Conflict, "cannot remove container \"" + options.shown + "\": " + why});
     return;
   }
-  stopper.killForRemoval(id, [this, id, volumes, done = std::move(done)](const Result<void>& killed) {
-    if (!killed) {
-      done(killed);
-      return;
-    }
-    auto removed = remover.remove(id, volumes);
-    // --rm may have been faster: gone is what was asked.
-    const bool gone = !removed && removed.error().kind() == ErrorKind::NotFound;
-    done(gone ? Result<void>{} : removed);
-  });
+  stopper.killForRemoval(
+      id, [this, id, volumes, done = std::move(done)](const Result<void>& killed) {
+        if (!killed) {
+          done(killed);
+          return;
+        }
+        auto removed = remover.remove(id, volumes);
+        // --rm may have been faster: gone is what was asked.
+        const bool gone = !removed && removed.error().kind() == ErrorKind::NotFound;
+        done(gone ? Result<void>{} : removed);
+      });
 }
 
 Result<void> Lifecycle::rename(const std::string& id, const std::string& name) {
@@ -137,14 +138,17 @@ Result<void> Lifecycle::rename(const std::string& id, const std::string& name) {
         .error()
         .context("Error when allocating new name");
   }
-  auto renamed = parts.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
-    FLO_TRY(renameContainer(transaction, id, *bare));
-    ContainerRecord after = *record;
-    after.name = *bare;
-    return parts.events.append(transaction,
-                               containerEvent(after, "rename", {{"oldName", "/" + record->name}}));
-  });
-  return renamed ? renamed : Result<void>{std::move(renamed).error().context("Error when allocating new name")};
+  auto renamed =
+      parts.database.write(Durability::Durable, [&](Transaction& transaction) -> Result<void> {
+        FLO_TRY(renameContainer(transaction, id, *bare));
+        ContainerRecord after = *record;
+        after.name = *bare;
+        return parts.events.append(
+            transaction, containerEvent(after, "rename", {{"oldName", "/" + record->name}}));
+      });
+  return renamed
+             ? renamed
+             : Result<void>{std::move(renamed).error().context("Error when allocating new name")};
 }
 
 }  // namespace flotilla::engine

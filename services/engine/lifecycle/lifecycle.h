@@ -28,8 +28,8 @@ class Lifecycle {
   Lifecycle& operator=(const Lifecycle&) = delete;
 
   /// Stop, then start. `done` on the work pool.
-  void restart(const std::string& id, const Stopper::StopOptions& options, std::optional<unsigned> first_found,
-               Stopper::Done done);
+  void restart(const std::string& id, const Stopper::StopOptions& options,
+               std::optional<unsigned> first_found, Stopper::Done done);
   /// Remove, by force perhaps. `done` on the work pool or before this returns. `shown` is how the
   /// client named it, for Docker's words.
   struct RemoveOptions {

@@ -23,10 +23,10 @@ namespace flotilla::engine {
 /// Facts of this host and settings of this engine that operations need.
 struct EngineFacts {
   model::HostFacts host;
-  std::string boot;              // this boot's id
+  std::string boot;  // this boot's id
   std::string runtime_name = "crun";
   std::string runtime_path = "/usr/bin/crun";
-  std::string init_path;         // host path of the init program for --init, "" = none
+  std::string init_path;  // host path of the init program for --init, "" = none
 };
 
 /// What the operations of the lifecycle work with; borrowed, outlives them all.

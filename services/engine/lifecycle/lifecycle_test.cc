@@ -48,7 +48,8 @@ TEST_F(LifecycleTest, AStartThatADeadWorkerMadeIsNotMadeAgain) {
   EXPECT_EQ(state(id).run, 1U);
   EXPECT_EQ(state(id).exit_code, 4);
   bool restarted = false;
-  lifecycle_->restart(id, {}, 0, [&restarted](const Result<void>& done) { restarted = done.has_value(); });
+  lifecycle_->restart(id, {}, 0,
+                      [&restarted](const Result<void>& done) { restarted = done.has_value(); });
   EXPECT_TRUE(restarted);
   EXPECT_EQ(runtime_.launches(id), 1);
   ASSERT_TRUE(lifecycle_->starter.start(id, {.first_found = 1})) << "but this one is another";
@@ -153,9 +154,10 @@ TEST_F(LifecycleTest, RemovingARunningContainerNeedsForce) {
   const std::string id = create("busy");
   ASSERT_TRUE(lifecycle_->starter.start(id));
   lifecycle_->remove(id, {false, false, "busy"}, [](const Result<void>& removed) {
-    EXPECT_EQ(removed.error().message(),
-              "cannot remove container \"busy\": container is running: stop the container before removing or"
-              " force remove");
+    EXPECT_EQ(
+        removed.error().message(),
+        "cannot remove container \"busy\": container is running: stop the container before removing or"
+        " force remove");
   });
   std::atomic<bool> done{false};
   lifecycle_->remove(id, {true, false, "busy"}, [&](const Result<void>& removed) {
@@ -167,7 +169,8 @@ TEST_F(LifecycleTest, RemovingARunningContainerNeedsForce) {
 }
 
 TEST_F(LifecycleTest, ARestartOfThePolicyIsAnExitAndAStart) {
-  const std::string id = create("phoenix", [](auto& request) { request.host.restart_policy = "always"; });
+  const std::string id =
+      create("phoenix", [](auto& request) { request.host.restart_policy = "always"; });
   ASSERT_TRUE(lifecycle_->starter.start(id));
   const auto answer = wait("j1", id, WaitCondition::NextExit);
   runtime_.exit(id, 1, true);

@@ -28,7 +28,8 @@ class Notices {
 
   /// To close the race with what is awaited, register first, then look whether it has happened
   /// already and call happened() if so.
-  Id when(const std::string& key, std::optional<std::chrono::milliseconds> timeout, Callback callback);
+  Id when(const std::string& key, std::optional<std::chrono::milliseconds> timeout,
+          Callback callback);
   /// The callback will not run, unless it has been handed to the pool already.
   void cancel(Id id);
   void happened(const std::string& key);

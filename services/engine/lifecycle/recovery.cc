@@ -33,7 +33,8 @@ Result<void> makeGroupFolder(const std::string& path, mode_t permissions, gid_t 
   fs::create_directories(path, failed);
   if (failed || ::chown(path.c_str(), static_cast<uid_t>(-1), group) != 0 ||
       ::chmod(path.c_str(), permissions | S_ISGID) != 0) {
-    return sysError("make " + path + " for group " + std::to_string(group), failed ? failed.value() : errno);
+    return sysError("make " + path + " for group " + std::to_string(group),
+                    failed ? failed.value() : errno);
   }
   return {};
 }
@@ -51,7 +52,8 @@ bool wantsRestart(const ContainerRecord& record) {
   return policy == "unless-stopped" || (policy == "on-failure" && record.state.exit_code != 0);
 }
 
-Result<void> makeEngineFolders(const Paths& paths, Company company, std::optional<gid_t> stream_group) {
+Result<void> makeEngineFolders(const Paths& paths, Company company,
+                               std::optional<gid_t> stream_group) {
   constexpr auto kPublic = fs::perms(0711);
   constexpr auto kPrivate = fs::perms(0700);
   if (company == Company::Alone) {
@@ -175,8 +177,8 @@ Result<void> Recovery::settle(const ContainerRecord& record) {
   return {};
 }
 
-/// Containers that were never stored, or whose removal was cut short: their folders, and whatever of
-/// them still runs.
+/// Containers that were never stored, or whose removal was cut short: their folders, and whatever
+/// of them still runs.
 void Recovery::removeOrphans() {
   std::set<std::string> ids;
   for (const std::string& id : parts_.runtime.known()) {
@@ -189,7 +191,8 @@ void Recovery::removeOrphans() {
   for (const std::string& id : ids) {
     const auto record = parts_.catalog.find(id);
     if (record && !*record) {
-      log::warning("ending what is left of a container that is not in the store", {{"container", id}});
+      log::warning("ending what is left of a container that is not in the store",
+                   {{"container", id}});
       remover_.bury(id);
     }
   }
@@ -200,8 +203,8 @@ void Recovery::startByPolicy(const std::vector<ContainerRecordPtr>& before) {
     const auto now = parts_.catalog.find(was->id);
     const bool another_boot = !was->state.boot.empty() && was->state.boot != parts_.facts.boot;
     const bool lost = was->state.running() && now && *now && !(*now)->state.running();
-    if (!now || !*now || (*now)->state.status != ContainerStatus::Exited || !(lost || another_boot) ||
-        !wantsRestart(**now)) {
+    if (!now || !*now || (*now)->state.status != ContainerStatus::Exited ||
+        !(lost || another_boot) || !wantsRestart(**now)) {
       continue;
     }
     const auto start = [this, id = was->id] {

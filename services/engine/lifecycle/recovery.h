@@ -28,7 +28,11 @@ class Recovery {
  public:
   Recovery(LifecycleParts& parts, Watcher& watcher, JournalConsumer& consumer, Remover& remover,
            Starter& starter)
-      : parts_(parts), watcher_(watcher), consumer_(consumer), remover_(remover), starter_(starter) {}
+      : parts_(parts),
+        watcher_(watcher),
+        consumer_(consumer),
+        remover_(remover),
+        starter_(starter) {}
 
   /// Errors: Internal when state cannot be read or rules not made.
   Result<void> run();

@@ -99,7 +99,8 @@ TEST_F(LifecycleTest, AWaitForTheRemovalOfWhatIsGoneGetsTheExitCode) {
   ASSERT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Exited; }));
   ASSERT_TRUE(lifecycle_->remover.remove(id, RemoveVolumes::Keep));
   Waiters& waiters = lifecycle_->waiters;
-  EXPECT_EQ(waiters.answerOfRemoved("job", id, WaitCondition::Removed).value().value().exit_code, 7);
+  EXPECT_EQ(waiters.answerOfRemoved("job", id, WaitCondition::Removed).value().value().exit_code,
+            7);
   EXPECT_FALSE(waiters.answerOfRemoved("job", id, WaitCondition::NotRunning).value());
   EXPECT_FALSE(waiters.answerOfRemoved("job", "web", WaitCondition::Removed).value());
 }
@@ -147,7 +148,8 @@ TEST_F(LifecycleTest, ALostShimIsAnExitOf137) {
 }
 
 TEST_F(LifecycleTest, AnotherBootMeans255AndPoliciesApply) {
-  const std::string kept = create("kept", [](auto& request) { request.host.restart_policy = "unless-stopped"; });
+  const std::string kept =
+      create("kept", [](auto& request) { request.host.restart_policy = "unless-stopped"; });
   const std::string plain = create("plain");
   ASSERT_TRUE(lifecycle_->starter.start(kept));
   ASSERT_TRUE(lifecycle_->starter.start(plain));

@@ -26,8 +26,9 @@ Result<void> Remover::remove(const std::string& id, RemoveVolumes volumes) {
       return Error{ErrorKind::NotFound, "No such container: " + id};
     }
     if (record->state.running()) {
-      return Error{ErrorKind::Conflict, "container is running: stop the container before removing or"
-                                        " force remove"};
+      return Error{ErrorKind::Conflict,
+                   "container is running: stop the container before removing or"
+                   " force remove"};
     }
     if (record->state.prepared) {
       parts_.runtime.end(id);  // a shim waits for the start that will not come
@@ -82,9 +83,11 @@ void Remover::bury(const std::string& id, std::chrono::milliseconds again) {
   if (parts_.runtime.alive(id)) {
     const auto record = parts_.catalog.find(id);
     if (record && !*record) {
-      parts_.runtime.abandon(id);  // removed; its shim is on its way out, or was just starting a process
+      parts_.runtime.abandon(
+          id);  // removed; its shim is on its way out, or was just starting a process
     }
-    const bool anew = record && *record && ((*record)->state.prepared || (*record)->state.running());
+    const bool anew =
+        record && *record && ((*record)->state.prepared || (*record)->state.running());
     if (!anew) {
       buryAgain(id, again);  // it said its last word, and may have readers yet
     }
@@ -96,7 +99,8 @@ void Remover::bury(const std::string& id, std::chrono::milliseconds again) {
     settled = consumer_.recordLoss(id, kKilled);
   }
   if (!settled) {
-    log::error("cannot record a lost container", {{"container", id}, {"error", settled.error().message()}});
+    log::error("cannot record a lost container",
+               {{"container", id}, {"error", settled.error().message()}});
   }
   if (!parts_.runtime.cleanUp(id)) {
     buryAgain(id, again);
@@ -131,7 +135,8 @@ bool Remover::isBuried(const std::string& id) {
 void Remover::buryAgain(const std::string& id, std::chrono::milliseconds delay) {
   parts_.reactor.post([this, id, delay] {
     parts_.reactor.runAfter(delay, [this, id, delay] {
-      if (!parts_.work.post([this, id, delay] { bury(id, std::min(2 * delay, kBuryAtLeastEvery)); })) {
+      if (!parts_.work.post(
+              [this, id, delay] { bury(id, std::min(2 * delay, kBuryAtLeastEvery)); })) {
         buryAgain(id, delay);
       }
     });

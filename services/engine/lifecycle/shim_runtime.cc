@@ -73,8 +73,9 @@ Result<UniqueFd> ShimRuntime::reserve(const std::string& id) {
       return sysError("open " + path, errno);
     }
     if (SteadyClock::now() >= deadline) {
-      return Error{ErrorKind::Unavailable, "container " + id + " cannot be started: the shim of its"
-                                           " last run has not left yet"};
+      return Error{ErrorKind::Unavailable, "container " + id +
+                                               " cannot be started: the shim of its"
+                                               " last run has not left yet"};
     }
     std::this_thread::sleep_for(pause);
     pause = std::min<std::chrono::microseconds>(pause * 2, milliseconds(20));
@@ -87,9 +88,9 @@ Result<void> ShimRuntime::launch(LaunchRequest request) {
   descriptors.lock = std::move(request.lock);
   for (std::size_t i = 0; i < request.binds.size(); ++i) {
     const BindSource& bind = request.binds[i];
-    FLO_TRY_ASSIGN(auto opened, openBindSource(bind.path, bind.make_directory
-                                                             ? MissingSource::MakeDirectory
-                                                             : MissingSource::Refuse));
+    FLO_TRY_ASSIGN(auto opened,
+                   openBindSource(bind.path, bind.make_directory ? MissingSource::MakeDirectory
+                                                                 : MissingSource::Refuse));
     request.spec.binds.at(i).is_directory = opened.is_directory;
     descriptors.bind_trees.push_back(std::move(opened.tree));
   }
@@ -98,7 +99,8 @@ Result<void> ShimRuntime::launch(LaunchRequest request) {
   descriptors.netns = std::move(request.netns);
   descriptors.port_holders = std::move(request.port_holders);
   FLO_TRY(writeInput(request.spec.bundle + "/config.json", request.config_json));
-  return client(id).launch(options_.shim_path, request.spec, std::move(descriptors), kLaunchTimeout);
+  return client(id).launch(options_.shim_path, request.spec, std::move(descriptors),
+                           kLaunchTimeout);
 }
 
 bool ShimRuntime::alive(const std::string& id) { return client(id).alive(); }
@@ -121,7 +123,8 @@ void ShimRuntime::abandon(const std::string& id) {
 
 Result<void> ShimRuntime::stopping(const std::string& id) { return client(id).stopping(true); }
 
-Result<void> ShimRuntime::setRestartPolicy(const std::string& id, const shim::RestartPolicy& policy) {
+Result<void> ShimRuntime::setRestartPolicy(const std::string& id,
+                                           const shim::RestartPolicy& policy) {
   return client(id).restartPolicy(policy);
 }
 
@@ -137,7 +140,8 @@ Result<void> ShimRuntime::pause(const std::string& id) { return client(id).pause
 Result<void> ShimRuntime::resume(const std::string& id) { return client(id).resume(); }
 Result<std::vector<int>> ShimRuntime::pids(const std::string& id) { return client(id).pids(); }
 
-Result<std::vector<JournalLine>> ShimRuntime::journal(const std::string& id, std::uint64_t after_seq) {
+Result<std::vector<JournalLine>> ShimRuntime::journal(const std::string& id,
+                                                      std::uint64_t after_seq) {
   return readJournal(paths_.journal(id), after_seq);
 }
 
@@ -242,8 +246,8 @@ Result<ExecState> ShimRuntime::execState(const std::string& id, const std::strin
   return client(id).execState(exec_id);
 }
 
-Result<void> ShimRuntime::execResize(const std::string& id, const std::string& exec_id, unsigned height,
-                                     unsigned width) {
+Result<void> ShimRuntime::execResize(const std::string& id, const std::string& exec_id,
+                                     unsigned height, unsigned width) {
   return client(id).execResize(exec_id, height, width);
 }
 

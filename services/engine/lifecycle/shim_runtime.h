@@ -71,7 +71,8 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
   CgroupReadiness cgroups_;
   std::map<std::string, std::shared_ptr<Watched>> watches_;  // reactor's thread only
   std::mutex watched_mutex_;
-  std::set<std::string> watched_;  // guarded by watched_mutex_; ids of watches_ and of those to come
+  std::set<std::string>
+      watched_;  // guarded by watched_mutex_; ids of watches_ and of those to come
 };
 
 }  // namespace flotilla::engine

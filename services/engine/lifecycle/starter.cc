@@ -44,7 +44,8 @@ Result<void> Starter::start(const std::string& id, Attempt attempt) {
 
 bool Starter::ranSince(const std::string& id, unsigned run) const {
   const auto now = parts_.catalog.find(id);
-  return now && *now && (*now)->state.run > run && ((*now)->state.running() || (*now)->state.error.empty());
+  return now && *now && (*now)->state.run > run &&
+         ((*now)->state.running() || (*now)->state.error.empty());
 }
 
 Result<void> Starter::check(const ContainerRecord& record) const {
@@ -58,7 +59,8 @@ Result<void> Starter::check(const ContainerRecord& record) const {
     case ContainerStatus::Dead:
       return Error{ErrorKind::Conflict, "container is marked for removal and cannot be started"};
     case ContainerStatus::Created:
-    case ContainerStatus::Exited: break;
+    case ContainerStatus::Exited:
+      break;
   }
   return {};
 }
@@ -99,7 +101,8 @@ void Starter::recordFailure(const std::string& id, const Error& error) {
     });
   });
   if (!recorded) {
-    log::error("cannot record a failed start", {{"container", id}, {"error", recorded.error().message()}});
+    log::error("cannot record a failed start",
+               {{"container", id}, {"error", recorded.error().message()}});
   }
 }
 

@@ -21,13 +21,15 @@ class Starter {
 
   struct Attempt {
     Reason reason = Reason::User;
-    /// Not the first attempt: the container's run number when the first one began. A later run means
-    /// that it did its work, even when that run is over.
+    /// Not the first attempt: the container's run number when the first one began. A later run
+    /// means that it did its work, even when that run is over.
     std::optional<unsigned> first_found = {};
   };
 
   /// Removes a --rm container that did not start; without locks held.
-  void setOnFailed(std::function<void(const std::string& id)> on_failed) { on_failed_ = std::move(on_failed); }
+  void setOnFailed(std::function<void(const std::string& id)> on_failed) {
+    on_failed_ = std::move(on_failed);
+  }
 
   /// When it returns the `start` event is committed, and perhaps `die` too. Errors: NotFound;
   /// NotModified when it runs; Conflict when paused or being removed; what keeps the process from

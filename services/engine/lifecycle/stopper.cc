@@ -46,8 +46,9 @@ Result<void> Stopper::markStopped(const ContainerRecord& record, const std::stri
       state.manually_stopped = true;
       return {};
     }));
-    return event.empty() ? Result<void>{}
-                         : parts_.events.append(transaction, containerEvent(record, event, attributes));
+    return event.empty()
+               ? Result<void>{}
+               : parts_.events.append(transaction, containerEvent(record, event, attributes));
   }));
   const auto told = parts_.runtime.stopping(record.id);
   // A shim that is gone restarts nothing.
@@ -90,7 +91,8 @@ void Stopper::stop(const std::string& id, const StopOptions& options, Done done)
     }
     signal_number = *parsed;
   }
-  if (auto marked = markStopped(*record, "kill", {{"signal", std::to_string(signal_number)}}); !marked) {
+  if (auto marked = markStopped(*record, "kill", {{"signal", std::to_string(signal_number)}});
+      !marked) {
     done(marked);
     return;
   }
@@ -143,9 +145,10 @@ void Stopper::killNow(const ContainerRecordPtr& record, Done done) {
     static_cast<void>(parts_.runtime.resume(record->id).has_value());
   }
   whenStopped(record->id, kKillDeadline, [id = record->id, done = std::move(done)](bool stopped) {
-    done(stopped ? Result<void>{}
-                 : Result<void>{Error{ErrorKind::Internal,
-                                      "tried to kill container, but did not receive an exit event"}});
+    done(stopped
+             ? Result<void>{}
+             : Result<void>{Error{ErrorKind::Internal,
+                                  "tried to kill container, but did not receive an exit event"}});
   });
 }
 
@@ -166,7 +169,8 @@ void Stopper::kill(const std::string& id, const std::string& signal, Done done) 
   }
   const ContainerRecordPtr record = *found;
   if (record->state.status == ContainerStatus::Restarting && number != SIGKILL) {
-    done(Error{ErrorKind::Conflict, "container " + id + " is restarting, wait until the container is running"});
+    done(Error{ErrorKind::Conflict,
+               "container " + id + " is restarting, wait until the container is running"});
     return;
   }
   const std::map<std::string, std::string> attributes = {{"signal", std::to_string(number)}};
@@ -195,7 +199,8 @@ void Stopper::kill(const std::string& id, const std::string& signal, Done done) 
 void Stopper::killForRemoval(const std::string& id, Done done) {
   auto found = running(id);
   if (!found) {
-    done(found.error().kind() == ErrorKind::Conflict ? Result<void>{} : Result<void>{found.error()});
+    done(found.error().kind() == ErrorKind::Conflict ? Result<void>{}
+                                                     : Result<void>{found.error()});
     return;
   }
   if (auto marked = markStopped(**found, "kill", {{"signal", "9"}}); !marked) {

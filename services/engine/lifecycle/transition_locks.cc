@@ -23,7 +23,8 @@ Error busy(const std::string& id, const std::string& holder) {
 std::string holderOf(int fd) {
   std::array<char, 256> text{};
   const ssize_t got = ::pread(fd, text.data(), text.size(), 0);
-  return got > 0 ? std::string(text.data(), static_cast<std::size_t>(got)) : "held by another worker";
+  return got > 0 ? std::string(text.data(), static_cast<std::size_t>(got))
+                 : "held by another worker";
 }
 
 }  // namespace
@@ -45,7 +46,8 @@ void TransitionLocks::Guard::unlock() {
   }
 }
 
-Result<TransitionLocks::Guard> TransitionLocks::take(const std::string& id, const std::string& doing,
+Result<TransitionLocks::Guard> TransitionLocks::take(const std::string& id,
+                                                     const std::string& doing,
                                                      std::chrono::milliseconds timeout) {
   const auto deadline = SteadyClock::now() + timeout;
   {

@@ -23,7 +23,9 @@ class TransitionLocks {
     Guard(TransitionLocks& owner, std::string id, UniqueFd file)
         : owner_(&owner), id_(std::move(id)), file_(std::move(file)) {}
     Guard(Guard&& other) noexcept
-        : owner_(std::exchange(other.owner_, nullptr)), id_(std::move(other.id_)), file_(std::move(other.file_)) {}
+        : owner_(std::exchange(other.owner_, nullptr)),
+          id_(std::move(other.id_)),
+          file_(std::move(other.file_)) {}
     Guard& operator=(Guard&& other) noexcept;
     ~Guard() { unlock(); }
     void unlock();

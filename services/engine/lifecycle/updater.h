@@ -18,7 +18,8 @@ class Updater {
   Result<void> update(const std::string& id, const model::HostConfig& asked);
 
  private:
-  Result<void> tellShim(const std::string& id, const model::HostConfig& asked, const model::HostConfig& merged);
+  Result<void> tellShim(const std::string& id, const model::HostConfig& asked,
+                        const model::HostConfig& merged);
 
   LifecycleParts& parts_;
 };

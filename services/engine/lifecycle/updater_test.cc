@@ -44,7 +44,8 @@ TEST_F(UpdaterTest, ChangesNothingWhenTheRuntimeRefuses) {
   runtime_.failNextLimits({ErrorKind::Internal, "crun did not terminate successfully"});
   const auto updated = lifecycle_->updater.update(id, pids(30));
   ASSERT_FALSE(updated);
-  EXPECT_EQ(updated.error().message(), "Cannot update container " + id + ": crun did not terminate successfully");
+  EXPECT_EQ(updated.error().message(),
+            "Cannot update container " + id + ": crun did not terminate successfully");
   EXPECT_FALSE(host(id).pids_limit);
   EXPECT_TRUE(lifecycle_->updater.update(id, pids(30)));
 }
@@ -56,7 +57,8 @@ TEST_F(UpdaterTest, SaysWhichContainerAConflictIsAbout) {
   const auto updated = lifecycle_->updater.update(id, asked);
   ASSERT_FALSE(updated);
   EXPECT_EQ(updated.error().kind(), ErrorKind::Conflict);
-  EXPECT_TRUE(updated.error().message().starts_with("Cannot update container " + id + ": Memory limit"));
+  EXPECT_TRUE(
+      updated.error().message().starts_with("Cannot update container " + id + ": Memory limit"));
 }
 
 TEST_F(UpdaterTest, KnowsNoContainerThatIsGone) {

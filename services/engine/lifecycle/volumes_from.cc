@@ -14,7 +14,8 @@ Result<std::vector<MountPoint>> inheritedMounts(ContainerCatalog& catalog,
     auto found = catalog.get(from.container);
     if (!found) {
       const bool missing = found.error().kind() == ErrorKind::NotFound;
-      return missing ? std::move(found).error().as(ErrorKind::InvalidArgument) : std::move(found).error();
+      return missing ? std::move(found).error().as(ErrorKind::InvalidArgument)
+                     : std::move(found).error();
     }
     for (MountPoint mount : (*found)->spec->mounts) {
       if (mount.type == "tmpfs") {
@@ -23,7 +24,9 @@ Result<std::vector<MountPoint>> inheritedMounts(ContainerCatalog& catalog,
       mount.writable = mount.writable && !from.read_only;
       mount.mode.clear();
       mount.copy_up = false;
-      std::erase_if(inherited, [&](const MountPoint& other) { return other.destination == mount.destination; });
+      std::erase_if(inherited, [&](const MountPoint& other) {
+        return other.destination == mount.destination;
+      });
       inherited.push_back(std::move(mount));
     }
   }

@@ -22,7 +22,8 @@ class VolumesFromTest : public LifecycleTest {
   Strings mounts(const std::string& id) {
     Strings list;
     for (const MountPoint& mount : catalog_->find(id).value()->spec->mounts) {
-      list.push_back(mount.destination + " " + (mount.type == "volume" ? mount.name : mount.source) +
+      list.push_back(mount.destination + " " +
+                     (mount.type == "volume" ? mount.name : mount.source) +
                      (mount.writable ? " rw" : " ro"));
     }
     return list;

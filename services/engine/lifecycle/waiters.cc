@@ -19,10 +19,11 @@ Result<void> Waiters::add(const std::string& job, const std::string& container,
     callbacks_[job] = std::move(on_answer);
   }
   std::optional<WaitAnswer> answer;
-  auto stored = parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
-    FLO_TRY_ASSIGN(answer, store(transaction, {job, container, condition, 0, std::nullopt}));
-    return {};
-  });
+  auto stored =
+      parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
+        FLO_TRY_ASSIGN(answer, store(transaction, {job, container, condition, 0, std::nullopt}));
+        return {};
+      });
   if (!stored) {
     const std::lock_guard lock(mutex_);
     callbacks_.erase(job);
@@ -34,7 +35,8 @@ Result<void> Waiters::add(const std::string& job, const std::string& container,
   return {};
 }
 
-Result<std::optional<WaitAnswer>> Waiters::store(Transaction& transaction, const WaiterRow& wanted) {
+Result<std::optional<WaitAnswer>> Waiters::store(Transaction& transaction,
+                                                 const WaiterRow& wanted) {
   FLO_TRY_ASSIGN(const auto known, findWaiter(transaction, wanted.job));
   if (known) {
     return known->answer;
@@ -81,7 +83,8 @@ void Waiters::cancel(const std::string& job) {
     callbacks_.erase(job);
   }
   parts_.database.writeAsync(
-      Durability::Relaxed, [job](Transaction& transaction) { return deleteWaiter(transaction, job); },
+      Durability::Relaxed,
+      [job](Transaction& transaction) { return deleteWaiter(transaction, job); },
       [](const Result<void>&) {});
 }
 

@@ -26,7 +26,8 @@ class Waiters {
                    OnAnswer on_answer);
   /// The answer for a container that is not there any more: what this job was answered before, or,
   /// for a wait for its removal, the exit code that the removal left (by whole id, for 10 minutes).
-  Result<std::optional<WaitAnswer>> answerOfRemoved(const std::string& job, const std::string& container,
+  Result<std::optional<WaitAnswer>> answerOfRemoved(const std::string& job,
+                                                    const std::string& container,
                                                     WaitCondition condition);
   /// The client is gone.
   void cancel(const std::string& job);
@@ -41,7 +42,7 @@ class Waiters {
   Result<std::optional<WaitAnswer>> store(Transaction& transaction, const WaiterRow& wanted);
 
   LifecycleParts& parts_;
-  std::mutex mutex_;  // guards callbacks_
+  std::mutex mutex_;                           // guards callbacks_
   std::map<std::string, OnAnswer> callbacks_;  // by job
 };
 

@@ -15,7 +15,9 @@ class Watcher {
   Watcher(LifecycleParts& parts, JournalConsumer& consumer) : parts_(parts), consumer_(consumer) {}
 
   /// What to do when a shim left; on the work pool.
-  void setOnGone(std::function<void(const std::string& id)> on_gone) { on_gone_ = std::move(on_gone); }
+  void setOnGone(std::function<void(const std::string& id)> on_gone) {
+    on_gone_ = std::move(on_gone);
+  }
 
   /// Errors: Unavailable when no shim lives.
   Result<void> watch(const std::string& id);

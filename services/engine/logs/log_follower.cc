@@ -12,10 +12,16 @@ constexpr int kSlicesPerTurn = 8;  // then others on the loop get theirs
 
 }  // namespace
 
-LogFollower::LogFollower(Reactor& reactor, LogWatch* watch, std::string path, LogReader reader, LogOptions options)
-    : reactor_(reactor), watch_(watch), path_(std::move(path)), reader_(std::move(reader)), options_(options) {}
+LogFollower::LogFollower(Reactor& reactor, LogWatch* watch, std::string path, LogReader reader,
+                         LogOptions options)
+    : reactor_(reactor),
+      watch_(watch),
+      path_(std::move(path)),
+      reader_(std::move(reader)),
+      options_(options) {}
 
-std::shared_ptr<LogFollower> LogFollower::create(Reactor& reactor, LogWatch* watch, std::string path, LogReader reader,
+std::shared_ptr<LogFollower> LogFollower::create(Reactor& reactor, LogWatch* watch,
+                                                 std::string path, LogReader reader,
                                                  LogOptions options) {
   return std::shared_ptr<LogFollower>(
       new LogFollower(reactor, watch, std::move(path), std::move(reader), options));
@@ -48,7 +54,8 @@ void LogFollower::start(net::StreamPtr stream, Done done) {
     }
     subscription_ = *subscription;
     if (options_.until_ns) {
-      const std::int64_t wait = std::max<std::int64_t>(*options_.until_ns - wallClockNanoseconds(), 0);
+      const std::int64_t wait =
+          std::max<std::int64_t>(*options_.until_ns - wallClockNanoseconds(), 0);
       until_timer_ = reactor_.runAfter(std::chrono::nanoseconds(wait), [self] {
         self->until_timer_ = 0;
         self->ended_ = true;

@@ -21,8 +21,8 @@ class LogFollower : public std::enable_shared_from_this<LogFollower> {
 
   /// `path` as given to LogReader::open. `watch` may be null when `follow` is false.
   /// Any thread; the work happens on the reactor's.
-  static std::shared_ptr<LogFollower> create(Reactor& reactor, LogWatch* watch, std::string path, LogReader reader,
-                                             LogOptions options);
+  static std::shared_ptr<LogFollower> create(Reactor& reactor, LogWatch* watch, std::string path,
+                                             LogReader reader, LogOptions options);
 
   /// Begins; on the reactor's thread, at most once. `done` runs there, after the stream was closed
   /// (its output ended properly, unless it broke or was cancelled).
@@ -34,7 +34,8 @@ class LogFollower : public std::enable_shared_from_this<LogFollower> {
   void cancel();
 
  private:
-  LogFollower(Reactor& reactor, LogWatch* watch, std::string path, LogReader reader, LogOptions options);
+  LogFollower(Reactor& reactor, LogWatch* watch, std::string path, LogReader reader,
+              LogOptions options);
 
   void pump();
   void pumpLater();

@@ -20,7 +20,8 @@ class LogFollowerTest : public ::testing::Test {
  protected:
   std::shared_ptr<LogFollower> begin(LogOptions options) {
     auto reader = LogReader::open(log_.path(), options).value();
-    auto follower = LogFollower::create(*reactor_, watch_.get(), log_.path(), std::move(reader), options);
+    auto follower =
+        LogFollower::create(*reactor_, watch_.get(), log_.path(), std::move(reader), options);
     std::array<int, 2> fds{};
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()), 0);
     peer_ = UniqueFd(fds[1]);
@@ -115,7 +116,8 @@ TEST_F(LogFollowerTest, WaitsForASlowReaderAndLosesNothing) {
   log_.append(bytes);
   auto follower = begin(options(true));
   flotilla::testing::runUntil(
-      *reactor_, [] { return false; }, std::chrono::milliseconds(20));  // nobody reads: the socket fills
+      *reactor_, [] { return false; },
+      std::chrono::milliseconds(20));  // nobody reads: the socket fills
   EXPECT_FALSE(result_.has_value());
   ASSERT_TRUE(receive(expected));
   follower->containerEnded();
@@ -142,21 +144,24 @@ TEST_F(LogFollowerTest, EndsWhenTheClientLeft) {
 
 TEST_F(LogFollowerTest, MayBeCancelledBeforeTheClientComes) {
   auto reader = LogReader::open(log_.path(), options(true)).value();
-  auto follower = LogFollower::create(*reactor_, watch_.get(), log_.path(), std::move(reader), options(true));
+  auto follower =
+      LogFollower::create(*reactor_, watch_.get(), log_.path(), std::move(reader), options(true));
   follower->cancel();
   flotilla::testing::runUntil(
       *reactor_, [] { return false; }, std::chrono::milliseconds(2));
   std::array<int, 2> fds{};
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()), 0);
   peer_ = UniqueFd(fds[1]);
-  follower->start(net::makeSocketStream(*reactor_, UniqueFd(fds[0])), [this](Result<void> r) { result_ = std::move(r); });
+  follower->start(net::makeSocketStream(*reactor_, UniqueFd(fds[0])),
+                  [this](Result<void> r) { result_ = std::move(r); });
   ASSERT_TRUE(finished());
   EXPECT_FALSE(*result_);
 }
 
 TEST_F(LogFollowerTest, TwoHundredFollowersNeedNoThreadAndOneWatch) {
   auto count = [](const char* directory) {
-    return std::distance(std::filesystem::directory_iterator(directory), std::filesystem::directory_iterator());
+    return std::distance(std::filesystem::directory_iterator(directory),
+                         std::filesystem::directory_iterator());
   };
   const auto threads = count("/proc/self/task");
   std::vector<std::shared_ptr<LogFollower>> followers;
@@ -164,11 +169,13 @@ TEST_F(LogFollowerTest, TwoHundredFollowersNeedNoThreadAndOneWatch) {
   int done = 0;
   for (int i = 0; i < 200; ++i) {
     auto reader = LogReader::open(log_.path(), options(true)).value();
-    auto follower = LogFollower::create(*reactor_, watch_.get(), log_.path(), std::move(reader), options(true));
+    auto follower =
+        LogFollower::create(*reactor_, watch_.get(), log_.path(), std::move(reader), options(true));
     std::array<int, 2> fds{};
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()), 0);
     peers.emplace_back(fds[1]);
-    follower->start(net::makeSocketStream(*reactor_, UniqueFd(fds[0])), [&](const Result<void>&) { ++done; });
+    follower->start(net::makeSocketStream(*reactor_, UniqueFd(fds[0])),
+                    [&](const Result<void>&) { ++done; });
     followers.push_back(std::move(follower));
   }
   log_.write("hello");

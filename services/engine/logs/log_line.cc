@@ -67,7 +67,8 @@ const char* unescapeUnicode(const char* at, const char* end, std::string& out) {
   at += 4;
   auto code = static_cast<unsigned>(first);
   if (code >= 0xD800 && code < 0xE000) {
-    const int second = code < 0xDC00 && end - at >= 6 && at[0] == '\\' && at[1] == 'u' ? hex4(at + 2, end) : -1;
+    const int second =
+        code < 0xDC00 && end - at >= 6 && at[0] == '\\' && at[1] == 'u' ? hex4(at + 2, end) : -1;
     if (second >= 0xDC00 && second < 0xE000) {
       code = 0x10000U + ((code - 0xD800U) << 10U) + (static_cast<unsigned>(second) - 0xDC00U);
       at += 6;
@@ -100,11 +101,13 @@ const char* unescapeOne(const char* at, const char* end, std::string& out) {
 /// place behind the closing quote, nullptr when the string is malformed.
 const char* readString(const char* at, const char* end, std::string& out) {
   while (true) {
-    const auto* quote = static_cast<const char*>(std::memchr(at, '"', static_cast<std::size_t>(end - at)));
+    const auto* quote =
+        static_cast<const char*>(std::memchr(at, '"', static_cast<std::size_t>(end - at)));
     if (quote == nullptr) {
       return nullptr;
     }
-    const auto* escape = static_cast<const char*>(std::memchr(at, '\\', static_cast<std::size_t>(quote - at)));
+    const auto* escape =
+        static_cast<const char*>(std::memchr(at, '\\', static_cast<std::size_t>(quote - at)));
     if (escape == nullptr) {
       out.append(at, quote);
       return quote + 1;
@@ -134,7 +137,8 @@ std::optional<LogLine> parseOwnLine(std::string_view line, std::string& scratch)
   }
   result.from_stderr = rest.starts_with(kStderr);
   rest.remove_prefix(kStdout.size());
-  if (!rest.starts_with(kTime) || !rest.ends_with(kTail) || rest.size() < kTime.size() + kTail.size()) {
+  if (!rest.starts_with(kTime) || !rest.ends_with(kTail) ||
+      rest.size() < kTime.size() + kTail.size()) {
     return std::nullopt;
   }
   result.time = rest.substr(kTime.size(), rest.size() - kTime.size() - kTail.size());
@@ -142,7 +146,8 @@ std::optional<LogLine> parseOwnLine(std::string_view line, std::string& scratch)
   return result;
 }
 
-/// Puts all three texts into `scratch`, one behind the other, so that the views outlive the document.
+/// Puts all three texts into `scratch`, one behind the other, so that the views outlive the
+/// document.
 std::optional<LogLine> parseAnyLine(std::string_view line, std::string& scratch) {
   const nlohmann::json document = nlohmann::json::parse(line, nullptr, false);
   if (!document.is_object()) {
@@ -150,7 +155,8 @@ std::optional<LogLine> parseAnyLine(std::string_view line, std::string& scratch)
   }
   auto text = [&](const char* key) {
     const auto found = document.find(key);
-    return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
+    return found != document.end() && found->is_string() ? found->get<std::string>()
+                                                         : std::string();
   };
   const auto attrs = document.find("attrs");
   const std::string details = attrs != document.end() && attrs->is_object() ? attrs->dump() : "";
@@ -183,7 +189,8 @@ std::int64_t daysFromCivil(std::int64_t year, std::int64_t month, std::int64_t d
   const std::int64_t era = year / 400;
   const std::int64_t year_of_era = year - era * 400;
   const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+  return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
+         719468;
 }
 
 std::string urlEscape(std::string_view text) {
@@ -217,7 +224,7 @@ std::optional<LogLine> parseLogLine(std::string_view line, std::string& scratch)
 
 std::optional<std::int64_t> parseLogTime(std::string_view text) {
   std::int64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;  // NOLINT
-  constexpr std::size_t kSeconds = 19;                                          // "2026-11-22T02:36:17"
+  constexpr std::size_t kSeconds = 19;  // "2026-11-22T02:36:17"
   if (text.size() < kSeconds + 1 || !digits(text, 0, 4, year) || !digits(text, 5, 2, month) ||
       !digits(text, 8, 2, day) || !digits(text, 11, 2, hour) || !digits(text, 14, 2, minute) ||
       !digits(text, 17, 2, second)) {
@@ -235,7 +242,8 @@ std::optional<std::int64_t> parseLogTime(std::string_view text) {
   if (at >= text.size() || text[at] != 'Z') {
     return std::nullopt;
   }
-  const std::int64_t seconds = daysFromCivil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+  const std::int64_t seconds =
+      daysFromCivil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
   return seconds * 1000000000 + fraction;
 }
 

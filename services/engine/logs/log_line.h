@@ -9,8 +9,8 @@ namespace flotilla::engine {
 
 /// One line of a json-file log, decoded. Views point into the line or into the scratch buffer.
 struct LogLine {
-  std::string_view text;    // as the container wrote it, mostly with its newline
-  std::string_view time;    // RFC 3339, UTC
+  std::string_view text;        // as the container wrote it, mostly with its newline
+  std::string_view time;        // RFC 3339, UTC
   std::string_view attributes;  // the "attrs" object as JSON, "" when none
   bool from_stderr = false;
 };

@@ -27,7 +27,8 @@ TEST(ParseLogLine, UnescapesAsJson) {
 
 TEST(ParseLogLine, ReadsStreamAndTime) {
   std::string scratch;
-  const auto line = parseLogLine(R"({"log":"x","stream":"stderr","time":"2026-11-22T02:36:17Z"})", scratch);
+  const auto line =
+      parseLogLine(R"({"log":"x","stream":"stderr","time":"2026-11-22T02:36:17Z"})", scratch);
   ASSERT_TRUE(line);
   EXPECT_TRUE(line->from_stderr);
   EXPECT_EQ(line->time, "2026-11-22T02:36:17Z");
@@ -36,7 +37,8 @@ TEST(ParseLogLine, ReadsStreamAndTime) {
 TEST(ParseLogLine, TakesOtherFormsOfTheFormat) {
   std::string scratch;
   const auto line = parseLogLine(
-      R"({"stream":"stderr","log":"x\n","attrs":{"b":"2","a":"1 &"},"time":"2026-11-22T02:36:17Z","more":1})", scratch);
+      R"({"stream":"stderr","log":"x\n","attrs":{"b":"2","a":"1 &"},"time":"2026-11-22T02:36:17Z","more":1})",
+      scratch);
   ASSERT_TRUE(line);
   EXPECT_EQ(line->text, "x\n");
   EXPECT_TRUE(line->from_stderr);
@@ -44,8 +46,9 @@ TEST(ParseLogLine, TakesOtherFormsOfTheFormat) {
 }
 
 TEST(ParseLogLine, PassesOverWhatIsNoLine) {
-  for (const char* bad : {"", "x", R"({"log":"a)", R"({"log":"a\)", R"({"log":"a\u12","stream":"stdout","time":""})",
-                          R"({"log":"a","stream":"stdout","time":"2026)", "[1]", "null"}) {
+  for (const char* bad :
+       {"", "x", R"({"log":"a)", R"({"log":"a\)", R"({"log":"a\u12","stream":"stdout","time":""})",
+        R"({"log":"a","stream":"stdout","time":"2026)", "[1]", "null"}) {
     EXPECT_EQ(textOf(bad), "<none>") << bad;
   }
 }
@@ -69,7 +72,8 @@ TEST(LogTime, ParsesToNanoseconds) {
   EXPECT_EQ(parseLogTime("1970-01-01T00:00:00Z"), 0);
   EXPECT_EQ(parseLogTime("2026-11-22T02:36:17.08444463Z"), 1795314977084444630);
   EXPECT_EQ(parseLogTime("2024-02-29T23:59:59.999999999Z"), 1709251199999999999);
-  for (const char* bad : {"", "2026", "2026-11-22T02:36:17", "2026-11-22T02:36:17+01:00", "xxxx-11-22T02:36:17Z"}) {
+  for (const char* bad :
+       {"", "2026", "2026-11-22T02:36:17", "2026-11-22T02:36:17+01:00", "xxxx-11-22T02:36:17Z"}) {
     EXPECT_FALSE(parseLogTime(bad)) << bad;
   }
 }
@@ -95,7 +99,8 @@ std::string optionError(const std::string& key, const std::string& value) {
 
 // Each answer was seen on dockerd 28.5.2.
 TEST(LogOptions, RefusesWhatDockerdRefuses) {
-  EXPECT_EQ(LogOptions::parse({}).error().message(), "Bad parameters: you must choose at least one stream");
+  EXPECT_EQ(LogOptions::parse({}).error().message(),
+            "Bad parameters: you must choose at least one stream");
   EXPECT_EQ(optionError("stdout", "0"), "Bad parameters: you must choose at least one stream");
   EXPECT_EQ(optionError("since", "x"), R"(strconv.ParseInt: parsing "x": invalid syntax)");
   EXPECT_EQ(optionError("until", "1.5x"), R"(strconv.ParseInt: parsing "5x": invalid syntax)");

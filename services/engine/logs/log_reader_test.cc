@@ -58,11 +58,13 @@ TEST(LogReader, FramesAndSelectsStreams) {
 
 TEST(LogReader, AddsTimestampsAndDetails) {
   const TestLog log;
-  log.append(R"({"log":"x\n","stream":"stdout","attrs":{"k":"v"},"time":"2026-11-22T00:00:07Z"})" "\n");
+  log.append(R"({"log":"x\n","stream":"stdout","attrs":{"k":"v"},"time":"2026-11-22T00:00:07Z"})"
+             "\n");
   log.write("y", "stdout", 8);
   LogOptions options = rawOptions();
   options.timestamps = options.details = true;
-  EXPECT_EQ(readAll(log, options), "2026-11-22T00:00:07.000000000Z k=v x\n2026-11-22T00:00:08.000000000Z  y\n");
+  EXPECT_EQ(readAll(log, options),
+            "2026-11-22T00:00:07.000000000Z k=v x\n2026-11-22T00:00:08.000000000Z  y\n");
 }
 
 TEST(LogReader, CountsTailBackwardsOverParts) {
@@ -108,7 +110,8 @@ TEST(LogReader, KeepsWithinSinceAndUntil) {
 
 TEST(LogReader, JoinsPartialLinesAndPassesOverTornOnes) {
   const TestLog log;
-  log.append(R"({"log":"part","stream":"stdout","time":"2026-11-22T00:00:00Z"})" "\n");
+  log.append(R"({"log":"part","stream":"stdout","time":"2026-11-22T00:00:00Z"})"
+             "\n");
   log.append("{\"log\":\"torn\n");
   log.write("ial");
   EXPECT_EQ(readAll(log, rawOptions()), "partial\n");

@@ -28,13 +28,15 @@ Result<std::unique_ptr<LogWatch>> LogWatch::create(Reactor& reactor) {
     return sysError("watch logs", errno);
   }
   std::unique_ptr<LogWatch> watch(new LogWatch(reactor, std::move(fd)));
-  FLO_TRY(reactor.watch(watch->fd_.get(), EPOLLIN, [self = watch.get()](std::uint32_t) { self->onReadable(); }));
+  FLO_TRY(reactor.watch(watch->fd_.get(), EPOLLIN,
+                        [self = watch.get()](std::uint32_t) { self->onReadable(); }));
   return watch;
 }
 
 LogWatch::~LogWatch() { reactor_.unwatch(fd_.get()); }
 
-Result<LogWatch::Id> LogWatch::subscribe(const std::string& log_path, std::function<void()> on_change) {
+Result<LogWatch::Id> LogWatch::subscribe(const std::string& log_path,
+                                         std::function<void()> on_change) {
   const std::string directory = directoryOf(log_path);
   const int watch = inotify_add_watch(fd_.get(), directory.c_str(), kEvents);
   if (watch < 0) {

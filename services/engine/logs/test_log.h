@@ -23,9 +23,11 @@ class TestLog {
 
   [[nodiscard]] std::string path() const { return directory_ + "/c-json.log"; }
 
-  static std::string line(const std::string& text, const std::string& stream = "stdout", int second = 0) {
+  static std::string line(const std::string& text, const std::string& stream = "stdout",
+                          int second = 0) {
     const std::string seconds = std::to_string(100 + second).substr(1);
-    return R"({"log":")" + text + R"(\n","stream":")" + stream + R"(","time":"2026-11-22T00:00:)" + seconds + "Z\"}\n";
+    return R"({"log":")" + text + R"(\n","stream":")" + stream + R"(","time":"2026-11-22T00:00:)" +
+           seconds + "Z\"}\n";
   }
   void append(const std::string& bytes) const { std::ofstream(path(), std::ios::app) << bytes; }
   void write(const std::string& text, const std::string& stream = "stdout", int second = 0) const {

@@ -13,8 +13,8 @@ namespace flotilla::engine {
 namespace {
 
 constexpr std::uint16_t kCreate = NLM_F_CREATE | NLM_F_EXCL;
-/// As many as a veth uses when nothing is said; but then it is made with one for each CPU, and taking
-/// the others away makes the kernel wait for every CPU, once for each end.
+/// As many as a veth uses when nothing is said; but then it is made with one for each CPU, and
+/// taking the others away makes the kernel wait for every CPU, once for each end.
 constexpr std::uint32_t kQueues = 1;
 
 ifinfomsg linkHeader(int index, unsigned flags = 0) {

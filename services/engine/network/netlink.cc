@@ -78,7 +78,8 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
   const int one = 1;
   ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &one,
                sizeof one);  // short errors; best effort
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kAnswerDeadline, sizeof kAnswerDeadline) != 0) {
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kAnswerDeadline, sizeof kAnswerDeadline) !=
+      0) {
     return sysError("set a netlink deadline", errno);
   }
   return NetlinkSocket(std::move(fd));

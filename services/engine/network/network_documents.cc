@@ -15,7 +15,7 @@ OrderedJson ipamOf(const NetworkRecord& record) {
   OrderedJson config = nullptr;
   if (record.gateway) {
     config = OrderedJson::array({{{"Subnet", record.gateway->network().text()},
-                           {"Gateway", record.gateway->address.text()}}});
+                                  {"Gateway", record.gateway->address.text()}}});
   }
   return {{"Driver", "default"}, {"Options", nullptr}, {"Config", config}};
 }
@@ -51,7 +51,7 @@ OrderedJson containersOf(const NetworkRecord& record, const std::vector<RunningE
 }
 
 OrderedJson documentOf(const NetworkRecord& record, const BridgeOptions& bridge,
-                const std::vector<RunningEndpoint>& running) {
+                       const std::vector<RunningEndpoint>& running) {
   return {{"Name", record.name},
           {"Id", record.id},
           {"Created", rfc3339(record.created_ns)},

@@ -54,10 +54,10 @@ std::optional<CgroupStay> findCgroupStay() {
     if (controllers.starts_with("name=")) {
       controllers.erase(0, 5);
     }
-    auto found = controllers.empty()
-                     ? stayAt(std::string(kRoot) + path + "cgroup.procs", std::to_string(::getpid()))
-                     : stayAt(std::string(kRoot) + controllers + path + "tasks",
-                              std::to_string(::gettid()));
+    auto found =
+        controllers.empty()
+            ? stayAt(std::string(kRoot) + path + "cgroup.procs", std::to_string(::getpid()))
+            : stayAt(std::string(kRoot) + controllers + path + "tasks", std::to_string(::gettid()));
     if (found) {
       return found;
     }

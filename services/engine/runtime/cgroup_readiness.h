@@ -14,9 +14,10 @@ namespace flotilla::engine {
 /// Keeps the kernel ready to move processes between cgroups while containers are being started.
 ///
 /// The first such move after a quiet time waits until every CPU has come to rest: 10 to 30 ms, more
-/// than all the rest of a start. Moves that follow within some ms do not wait. So, when a start is to
-/// be expected, a thread moves itself to where it is already, now and again until a little after:
-/// the waiting overlaps with the start's other work, and within a series of starts there is none.
+/// than all the rest of a start. Moves that follow within some ms do not wait. So, when a start is
+/// to be expected, a thread moves itself to where it is already, now and again until a little
+/// after: the waiting overlaps with the start's other work, and within a series of starts there is
+/// none.
 class CgroupReadiness {
  public:
   struct Options {

@@ -16,7 +16,8 @@
 namespace flotilla::engine {
 namespace {
 
-constexpr std::array<std::string_view, 6> kSkippedDirectories = {"pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts"};
+constexpr std::array<std::string_view, 6> kSkippedDirectories = {"pts",    "shm",  "fd",
+                                                                 "mqueue", ".lxc", ".lxd-mounts"};
 constexpr int kMaxDepth = 16;
 
 std::optional<DeviceNode> nodeOf(const std::string& path, const struct stat& info) {
@@ -41,11 +42,13 @@ void collect(const std::string& directory, int depth, std::vector<DeviceNode>& f
     const std::string_view name = static_cast<const char*>(entry->d_name);
     const std::string path = directory + "/" + std::string(name);
     struct stat info {};
-    if (name == "." || name == ".." || fstatat(dirfd(dir.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (name == "." || name == ".." ||
+        fstatat(dirfd(dir.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
       continue;
     }
     if (S_ISDIR(info.st_mode)) {
-      if (std::find(kSkippedDirectories.begin(), kSkippedDirectories.end(), name) == kSkippedDirectories.end()) {
+      if (std::find(kSkippedDirectories.begin(), kSkippedDirectories.end(), name) ==
+          kSkippedDirectories.end()) {
         collect(path, depth + 1, found);
       }
     } else if (auto node = nodeOf(path, info); node && name != "console") {
@@ -55,8 +58,9 @@ void collect(const std::string& directory, int depth, std::vector<DeviceNode>& f
 }
 
 Error gathering(const std::string& path, const std::string& why) {
-  return Error(ErrorKind::InvalidArgument,
-               "error gathering device information while adding custom device \"" + path + "\": " + why);
+  return Error(
+      ErrorKind::InvalidArgument,
+      "error gathering device information while adding custom device \"" + path + "\": " + why);
 }
 
 }  // namespace
@@ -64,7 +68,8 @@ Error gathering(const std::string& path, const std::string& why) {
 Result<DeviceNode> statDevice(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) {
-    return gathering(path, errno == ENOENT ? "no such file or directory" : sysError("stat", errno).message());
+    return gathering(
+        path, errno == ENOENT ? "no such file or directory" : sysError("stat", errno).message());
   }
   if (auto node = nodeOf(path, info)) {
     return *node;
@@ -78,14 +83,16 @@ Result<std::vector<DeviceNode>> devicesUnder(const std::string& path) {
   if (found.empty()) {
     return gathering(path, "not a device node");
   }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.path < b.path; });
   return found;
 }
 
 std::vector<DeviceNode> hostDevices() {
   std::vector<DeviceNode> found;
   collect("/dev", 0, found);
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.path < b.path; });
   return found;
 }
 

@@ -52,9 +52,12 @@ model::HostFacts hostFacts() {
 }
 
 std::string findInit() {
-  constexpr std::array<const char*, 6> kCandidates = {"/usr/bin/docker-init",     "/usr/bin/tini-static",
-                                                      "/usr/bin/catatonit",       "/usr/libexec/docker/docker-init",
-                                                      "/usr/libexec/podman/catatonit", "/usr/local/bin/docker-init"};
+  constexpr std::array<const char*, 6> kCandidates = {"/usr/bin/docker-init",
+                                                      "/usr/bin/tini-static",
+                                                      "/usr/bin/catatonit",
+                                                      "/usr/libexec/docker/docker-init",
+                                                      "/usr/libexec/podman/catatonit",
+                                                      "/usr/local/bin/docker-init"};
   for (const char* path : kCandidates) {
     if (access(path, X_OK) == 0) {
       return path;

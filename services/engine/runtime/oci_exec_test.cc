@@ -9,7 +9,8 @@ namespace {
 
 using nlohmann::json;
 
-const char* const kSpec = R"({"process":{"user":{"uid":0,"gid":0},"args":["sh"],"env":["PATH=/bin","A=1"],"cwd":"/w",
+const char* const kSpec =
+    R"({"process":{"user":{"uid":0,"gid":0},"args":["sh"],"env":["PATH=/bin","A=1"],"cwd":"/w",
   "capabilities":{"bounding":["CAP_CHOWN"]},"consoleSize":{"height":1,"width":2}},
   "annotations":{"org.flotilla.user":"me","org.flotilla.group_add":"[\"5\"]"}})";
 
@@ -60,7 +61,8 @@ TEST(BuildExecProcess, RefusesForeignSpecs) {
 }
 
 TEST(MergeEnvironment, ReplacesInPlaceAndRemoves) {
-  EXPECT_EQ(mergeEnvironment({"A=1", "B=2"}, {"B=3", "A", "C=", "B=4"}), (std::vector<std::string>{"B=4", "C="}));
+  EXPECT_EQ(mergeEnvironment({"A=1", "B=2"}, {"B=3", "A", "C=", "B=4"}),
+            (std::vector<std::string>{"B=4", "C="}));
 }
 
 }  // namespace

@@ -13,7 +13,10 @@ using nlohmann::json;
 
 json mountOf(const std::string& destination, const std::string& type, const std::string& source,
              std::vector<std::string> options) {
-  return {{"destination", destination}, {"type", type}, {"source", source}, {"options", std::move(options)}};
+  return {{"destination", destination},
+          {"type", type},
+          {"source", source},
+          {"options", std::move(options)}};
 }
 
 void removeOption(std::vector<std::string>& options, const std::string& option) {
@@ -70,10 +73,12 @@ json shmMount(const SpecInput& input) {
     return nullptr;
   }
   if (ipc.isHost() || !input.shm_path.empty()) {
-    return mountOf("/dev/shm", "bind", ipc.isHost() ? "/dev/shm" : input.shm_path, {"rbind", "rprivate"});
+    return mountOf("/dev/shm", "bind", ipc.isHost() ? "/dev/shm" : input.shm_path,
+                   {"rbind", "rprivate"});
   }
-  return mountOf("/dev/shm", "tmpfs", "shm",
-                 {"nosuid", "noexec", "nodev", "mode=1777", "size=" + std::to_string(input.host->shm_size)});
+  return mountOf(
+      "/dev/shm", "tmpfs", "shm",
+      {"nosuid", "noexec", "nodev", "mode=1777", "size=" + std::to_string(input.host->shm_size)});
 }
 
 json defaultMounts(const SpecInput& input) {
@@ -126,10 +131,13 @@ json ociMounts(const SpecInput& input) {
     destinations.insert(mount.destination);
   }
   const std::pair<const char*, const std::string&> files[] = {
-      {"/etc/resolv.conf", input.resolv_path}, {"/etc/hostname", input.hostname_path}, {"/etc/hosts", input.hosts_path}};
+      {"/etc/resolv.conf", input.resolv_path},
+      {"/etc/hostname", input.hostname_path},
+      {"/etc/hosts", input.hosts_path}};
   for (const auto& [destination, source] : files) {
     if (!source.empty() && !destinations.contains(destination)) {
-      user.push_back({SpecMount::Kind::Bind, source, destination, input.host->read_only_rootfs, "", {}});
+      user.push_back(
+          {SpecMount::Kind::Bind, source, destination, input.host->read_only_rootfs, "", {}});
     }
   }
   std::stable_sort(user.begin(), user.end(), [](const SpecMount& a, const SpecMount& b) {

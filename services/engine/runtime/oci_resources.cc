@@ -56,9 +56,13 @@ json cpuLimits(const model::HostConfig& host) {
   return cpu;
 }
 
-json rule(bool allow, std::int64_t major_number, std::int64_t minor_number, const std::string& access = "rwm",
-          const std::string& type = "c") {
-  return {{"allow", allow}, {"type", type}, {"major", major_number}, {"minor", minor_number}, {"access", access}};
+json rule(bool allow, std::int64_t major_number, std::int64_t minor_number,
+          const std::string& access = "rwm", const std::string& type = "c") {
+  return {{"allow", allow},
+          {"type", type},
+          {"major", major_number},
+          {"minor", minor_number},
+          {"access", access}};
 }
 
 json defaultRules() {
@@ -73,8 +77,13 @@ json defaultRules() {
 }
 
 json nodeOf(const DeviceNode& device, const std::string& path) {
-  return {{"path", path}, {"type", std::string(1, device.type)}, {"major", device.major_number},
-          {"minor", device.minor_number}, {"fileMode", device.mode}, {"uid", device.uid}, {"gid", device.gid}};
+  return {{"path", path},
+          {"type", std::string(1, device.type)},
+          {"major", device.major_number},
+          {"minor", device.minor_number},
+          {"fileMode", device.mode},
+          {"uid", device.uid},
+          {"gid", device.gid}};
 }
 
 /// "c 1:3 rwm", "a *:* rw": the rule, with -1 for "*".
@@ -94,7 +103,8 @@ Result<json> parseRule(const std::string& text) {
 }
 
 Result<void> addDevice(const model::Device& asked, DeviceLists& lists) {
-  const std::string target = asked.path_in_container.empty() ? asked.path_on_host : asked.path_in_container;
+  const std::string target =
+      asked.path_in_container.empty() ? asked.path_on_host : asked.path_in_container;
   const std::string access = asked.cgroup_permissions.empty() ? "rwm" : asked.cgroup_permissions;
   if (access.find_first_not_of("rwm") != std::string::npos) {
     return invalid("invalid device mode: " + access);
@@ -104,7 +114,8 @@ Result<void> addDevice(const model::Device& asked, DeviceLists& lists) {
   }
   auto add = [&](const DeviceNode& device, const std::string& path) {
     lists.nodes.push_back(nodeOf(device, path));
-    lists.rules.push_back(rule(true, device.major_number, device.minor_number, access, std::string(1, device.type)));
+    lists.rules.push_back(
+        rule(true, device.major_number, device.minor_number, access, std::string(1, device.type)));
   };
   auto device = statDevice(asked.path_on_host);
   if (device) {
@@ -147,28 +158,31 @@ constexpr std::array kLimits = {
 
 Result<json> rlimitOf(const model::Ulimit& asked, bool may_raise) {
   const auto* const known =
-      std::find_if(kLimits.begin(), kLimits.end(), [&](const NamedLimit& limit) { return limit.name == asked.name; });
+      std::find_if(kLimits.begin(), kLimits.end(),
+                   [&](const NamedLimit& limit) { return limit.name == asked.name; });
   if (known == kLimits.end()) {
     return invalid("invalid ulimit type: " + asked.name);
   }
   const auto soft = static_cast<std::uint64_t>(asked.soft);  // -1 is "unlimited", as RLIM_INFINITY
   const auto hard = static_cast<std::uint64_t>(asked.hard);
   if (soft > hard) {
-    return invalid("ulimit soft limit must be less than or equal to hard limit: " + std::to_string(asked.soft) + " > " +
-                   std::to_string(asked.hard));
+    return invalid("ulimit soft limit must be less than or equal to hard limit: " +
+                   std::to_string(asked.soft) + " > " + std::to_string(asked.hard));
   }
   rlimit own{};
-  if (!may_raise && getrlimit(static_cast<__rlimit_resource_t>(known->resource), &own) == 0 && hard > own.rlim_max) {
+  if (!may_raise && getrlimit(static_cast<__rlimit_resource_t>(known->resource), &own) == 0 &&
+      hard > own.rlim_max) {
     return invalid("ulimit " + asked.name + ": hard limit " + std::to_string(asked.hard) +
-                   " is above the engine's own (" + std::to_string(own.rlim_max) + "), which it may not raise");
+                   " is above the engine's own (" + std::to_string(own.rlim_max) +
+                   "), which it may not raise");
   }
   return json{{"type", known->oci}, {"hard", hard}, {"soft", soft}};
 }
 
 bool isIpcSysctl(const std::string& key) {
-  constexpr std::array<std::string_view, 8> kIpc = {"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
-                                                    "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
-                                                    "kernel.shm_rmid_forced"};
+  constexpr std::array<std::string_view, 8> kIpc = {
+      "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
+      "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"};
   return std::find(kIpc.begin(), kIpc.end(), key) != kIpc.end() || key.starts_with("fs.mqueue.");
 }
 
@@ -184,12 +198,15 @@ Result<void> checkSysctl(const std::string& key, const model::HostConfig& host) 
                : Result<void>{};
   }
   if (key == "kernel.domainname") {
-    return host.uts_mode == "host" ? invalid("sysctl \"" + key + "\" is not allowed as it conflicts with the host's UTS "
-                                             "namespace")
-                                   : Result<void>{};
+    return host.uts_mode == "host"
+               ? invalid("sysctl \"" + key +
+                         "\" is not allowed as it conflicts with the host's UTS "
+                         "namespace")
+               : Result<void>{};
   }
   if (key == "kernel.hostname") {
-    return invalid("sysctl \"" + key + "\" is not allowed as it conflicts with the OCI \"hostname\" field");
+    return invalid("sysctl \"" + key +
+                   "\" is not allowed as it conflicts with the OCI \"hostname\" field");
   }
   return invalid("sysctl \"" + key + "\" is not in a separate kernel namespace");
 }
@@ -218,8 +235,8 @@ std::string ociLimitsUpdate(const model::HostConfig& asked, const model::HostCon
     setIf(memory, "swap", merged.memory_swap);
     setIf(memory, "reservation", merged.memory_reservation);
   }
-  if (asked.cpu_shares != 0 || asked.nano_cpus != 0 || asked.cpu_period != 0 || asked.cpu_quota != 0 ||
-      !asked.cpuset_cpus.empty() || !asked.cpuset_mems.empty()) {
+  if (asked.cpu_shares != 0 || asked.nano_cpus != 0 || asked.cpu_period != 0 ||
+      asked.cpu_quota != 0 || !asked.cpuset_cpus.empty() || !asked.cpuset_mems.empty()) {
     limits["cpu"] = cpuLimits(merged);
   }
   if (asked.pids_limit) {

@@ -19,8 +19,8 @@ struct DeviceLists {
 /// Errors: InvalidArgument (no such device, bad rule).
 Result<DeviceLists> ociDevices(const model::HostConfig& host);
 
-/// process.rlimits. Errors: InvalidArgument for unknown names, soft above hard, and limits above the
-/// engine's own that it may not raise.
+/// process.rlimits. Errors: InvalidArgument for unknown names, soft above hard, and limits above
+/// the engine's own that it may not raise.
 Result<nlohmann::json> ociRlimits(const model::HostConfig& host, model::CapabilitySet capabilities);
 
 /// linux.sysctl: what was asked over Docker's defaults. Errors: InvalidArgument for settings that

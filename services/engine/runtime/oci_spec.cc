@@ -19,7 +19,8 @@ using nlohmann::json;
 constexpr const char* kUserAnnotation = "org.flotilla.user";
 constexpr const char* kGroupsAnnotation = "org.flotilla.group_add";
 constexpr const char* kBpfAnnotation = "run.oci.seccomp_bpf_data";
-constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr const char* kDefaultPath =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 std::string nameOf(const std::string& variable) { return variable.substr(0, variable.find('=')); }
 
@@ -36,10 +37,11 @@ std::vector<std::string> environmentOf(const model::ContainerConfig& config) {
   return mergeEnvironment(std::move(base), config.env);
 }
 
-/// One member of a JSON object, null when it has none; the others (of a config.json: the seccomp filter)
-/// are not parsed.
+/// One member of a JSON object, null when it has none; the others (of a config.json: the seccomp
+/// filter) are not parsed.
 std::string_view memberText(std::string_view object, std::string_view key) {
-  for (const shim::Member& member : shim::topLevelMembers(object).value_or(std::vector<shim::Member>{})) {
+  for (const shim::Member& member :
+       shim::topLevelMembers(object).value_or(std::vector<shim::Member>{})) {
     if (member.key == key) {
       return member.value;
     }
@@ -69,7 +71,8 @@ Result<std::vector<std::string>> argumentsOf(const SpecInput& input) {
   return args;
 }
 
-Result<json> processOf(const SpecInput& input, model::CapabilitySet capabilities, bool no_new_privileges) {
+Result<json> processOf(const SpecInput& input, model::CapabilitySet capabilities,
+                       bool no_new_privileges) {
   FLO_TRY_ASSIGN(const std::vector<std::string> args, argumentsOf(input));
   FLO_TRY_ASSIGN(json rlimits, ociRlimits(*input.host, input.capabilities));
   const model::ContainerConfig& config = *input.config;
@@ -85,7 +88,8 @@ Result<json> processOf(const SpecInput& input, model::CapabilitySet capabilities
   if (config.tty) {
     process["terminal"] = true;
     if (input.host->console_height > 0 && input.host->console_width > 0) {
-      process["consoleSize"] = {{"height", input.host->console_height}, {"width", input.host->console_width}};
+      process["consoleSize"] = {{"height", input.host->console_height},
+                                {"width", input.host->console_width}};
     }
   }
   if (no_new_privileges) {
@@ -125,7 +129,8 @@ json namespacesOf(const SpecInput& input) {
 
 Result<SeccompFilter> seccompOf(const SpecInput& input, const model::SecurityOptions& security,
                                 model::CapabilitySet capabilities) {
-  const SeccompCompiler compiler = input.raw_seccomp ? SeccompCompiler::Engine : SeccompCompiler::Runtime;
+  const SeccompCompiler compiler =
+      input.raw_seccomp ? SeccompCompiler::Engine : SeccompCompiler::Runtime;
   if (!security.seccomp_profile.empty()) {
     FLO_TRY_ASSIGN(json rules, customSeccomp(security.seccomp_profile, capabilities));
     return finishFilter(std::move(rules), compiler);
@@ -173,18 +178,20 @@ json annotationsOf(const SpecInput& input) {
     annotations[kUserAnnotation] = input.config->user;
   }
   if (!input.host->group_add.empty()) {
-    annotations[kGroupsAnnotation] = json(input.host->group_add).dump(-1, ' ', false, json::error_handler_t::replace);
+    annotations[kGroupsAnnotation] =
+        json(input.host->group_add).dump(-1, ' ', false, json::error_handler_t::replace);
   }
   return annotations;
 }
 
 }  // namespace
 
-std::vector<std::string> mergeEnvironment(std::vector<std::string> base, const std::vector<std::string>& overrides) {
+std::vector<std::string> mergeEnvironment(std::vector<std::string> base,
+                                          const std::vector<std::string>& overrides) {
   for (const std::string& variable : overrides) {
     const std::string name = nameOf(variable);
-    const auto same =
-        std::find_if(base.begin(), base.end(), [&](const std::string& other) { return nameOf(other) == name; });
+    const auto same = std::find_if(base.begin(), base.end(),
+                                   [&](const std::string& other) { return nameOf(other) == name; });
     if (variable.find('=') == std::string::npos) {
       if (same != base.end()) {
         base.erase(same);
@@ -201,8 +208,8 @@ std::vector<std::string> mergeEnvironment(std::vector<std::string> base, const s
 Result<std::string> buildOciSpec(const SpecInput& input) {
   FLO_TRY_ASSIGN(const auto security, model::SecurityOptions::parse(input.host->security_opt));
   FLO_TRY_ASSIGN(const auto capabilities,
-                 model::resolveCapabilities(input.host->cap_add, input.host->cap_drop, input.host->privileged,
-                                            input.capabilities));
+                 model::resolveCapabilities(input.host->cap_add, input.host->cap_drop,
+                                            input.host->privileged, input.capabilities));
   FLO_TRY_ASSIGN(json process, processOf(input, capabilities, security.no_new_privileges));
   FLO_TRY_ASSIGN(SeccompFilter seccomp, seccompOf(input, security, capabilities));
   FLO_TRY_ASSIGN(json linux_part, linuxOf(input, std::move(seccomp.rules)));
@@ -227,7 +234,8 @@ Result<std::string> buildOciSpec(const SpecInput& input) {
   return spec.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-Result<std::string> buildExecProcess(const std::string& container_spec_json, const model::ExecConfig& exec,
+Result<std::string> buildExecProcess(const std::string& container_spec_json,
+                                     const model::ExecConfig& exec,
                                      model::CapabilitySet capabilities) {
   json process = json::parse(memberText(container_spec_json, "process"), nullptr, false);
   if (!process.is_object()) {
@@ -251,7 +259,8 @@ Result<std::string> buildExecProcess(const std::string& container_spec_json, con
     process["capabilities"] = capabilityObject(capabilities & model::knownCapabilities());
   }
   const std::string_view annotations = memberText(container_spec_json, "annotations");
-  process[kUserAnnotation] = exec.user.empty() ? annotation(annotations, kUserAnnotation, "") : exec.user;
+  process[kUserAnnotation] =
+      exec.user.empty() ? annotation(annotations, kUserAnnotation, "") : exec.user;
   process[kGroupsAnnotation] = annotation(annotations, kGroupsAnnotation, "[]");
   return process.dump(-1, ' ', false, json::error_handler_t::replace);
 }

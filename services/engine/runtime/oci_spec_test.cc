@@ -15,7 +15,8 @@ namespace {
 using nlohmann::json;
 
 /// What the machine that recorded the goldens had: all but SYS_RESOURCE.
-const model::CapabilitySet kAvailable = model::knownCapabilities() & ~model::parseCapability("SYS_RESOURCE").value();
+const model::CapabilitySet kAvailable =
+    model::knownCapabilities() & ~model::parseCapability("SYS_RESOURCE").value();
 
 /// The recording's image: PATH=/bin. The rest is what create and start would fill in.
 struct Built {
@@ -29,8 +30,9 @@ std::vector<SpecMount> specMounts(const model::CreateRequest& request) {
   for (const model::MountPoint& point : points.value()) {
     const bool tmpfs = point.kind == model::MountPoint::Kind::Tmpfs;
     const bool volume = point.kind == model::MountPoint::Kind::Volume;
-    mounts.push_back({tmpfs ? SpecMount::Kind::Tmpfs : SpecMount::Kind::Bind, volume ? "<volume>" : point.source,
-                      point.target, point.read_only, point.propagation, point.tmpfs_options});
+    mounts.push_back({tmpfs ? SpecMount::Kind::Tmpfs : SpecMount::Kind::Bind,
+                      volume ? "<volume>" : point.source, point.target, point.read_only,
+                      point.propagation, point.tmpfs_options});
   }
   return mounts;
 }
@@ -58,7 +60,9 @@ void prepare(const json& body, Built& built) {
   input.mounts = specMounts(built.request);
   input.capabilities = kAvailable;
   auto path = [](const std::string& mode, const char* name) {
-    return model::NamespaceMode::parse(mode).isContainer() ? std::string("/proc/<peerpid>/ns/") + name : "";
+    return model::NamespaceMode::parse(mode).isContainer()
+               ? std::string("/proc/<peerpid>/ns/") + name
+               : "";
   };
   input.netns_path = path(host.network_mode, "net");
   input.pid_ns_path = path(host.pid_mode, "pid");
@@ -76,7 +80,8 @@ void prepare(const json& body, Built& built) {
 json normalise(json spec, bool privileged) {
   spec.erase("ociVersion");
   if (spec.contains("annotations")) {
-    for (const char* own : {"org.flotilla.user", "org.flotilla.group_add", "run.oci.seccomp_bpf_data"}) {
+    for (const char* own :
+         {"org.flotilla.user", "org.flotilla.group_add", "run.oci.seccomp_bpf_data"}) {
       spec["annotations"].erase(own);
     }
     if (spec["annotations"].empty()) {
@@ -89,9 +94,11 @@ json normalise(json spec, bool privileged) {
   if (privileged) {
     spec["linux"].erase("devices");  // the host's own
   }
-  spec["linux"]["seccomp"] = spec["linux"].contains("seccomp") && spec["linux"]["seccomp"] != json(false);
+  spec["linux"]["seccomp"] =
+      spec["linux"].contains("seccomp") && spec["linux"]["seccomp"] != json(false);
   auto sort = [](json& list, auto key) {
-    std::sort(list.begin(), list.end(), [&](const json& a, const json& b) { return a[key] < b[key]; });
+    std::sort(list.begin(), list.end(),
+              [&](const json& a, const json& b) { return a[key] < b[key]; });
   };
   if (spec["process"].contains("rlimits")) {
     sort(spec["process"]["rlimits"], "type");
@@ -128,15 +135,18 @@ TEST(BuildOciSpec, EqualsDockerdsConfigJson) {
     const auto spec = buildOciSpec(built.input);
     ASSERT_TRUE(spec) << spec.error().message();
     const bool privileged = built.request.host.privileged;
-    EXPECT_EQ(json::diff(normalise(golden["spec"], privileged), normalise(json::parse(*spec), privileged)),
+    EXPECT_EQ(json::diff(normalise(golden["spec"], privileged),
+                         normalise(json::parse(*spec), privileged)),
               json::array());
   }
 }
 
 /// Shared by the tests below: builds from HostConfig and Config members.
-Result<std::string> build(const std::string& config, const std::string& host, bool cgroup_v2 = false) {
+Result<std::string> build(const std::string& config, const std::string& host,
+                          bool cgroup_v2 = false) {
   Built built;
-  prepare(json::parse(R"({"Image":"a","Cmd":["x"],)" + config + R"("HostConfig":{)" + host + "}}"), built);
+  prepare(json::parse(R"({"Image":"a","Cmd":["x"],)" + config + R"("HostConfig":{)" + host + "}}"),
+          built);
   built.input.cgroup_v2 = cgroup_v2;
   return buildOciSpec(built.input);
 }
@@ -148,7 +158,8 @@ std::string refusal(const std::string& host) {
 TEST(BuildOciSpec, CarriesTheUserForTheShim) {
   const json spec = json::parse(build(R"("User":"me:us",)", R"("GroupAdd":["audio","5"])").value());
   EXPECT_EQ(spec["annotations"]["org.flotilla.user"], "me:us");
-  EXPECT_EQ(json::parse(spec["annotations"]["org.flotilla.group_add"].get<std::string>()), json({"audio", "5"}));
+  EXPECT_EQ(json::parse(spec["annotations"]["org.flotilla.group_add"].get<std::string>()),
+            json({"audio", "5"}));
 }
 
 TEST(BuildOciSpec, GivesOtherRuntimesTheRulesInsteadOfTheProgram) {
@@ -167,12 +178,14 @@ TEST(BuildOciSpec, GivesOtherRuntimesTheRulesInsteadOfTheProgram) {
 }
 
 TEST(BuildOciSpec, LeavesOutWhatCgroupV2DoesNotHave) {
-  const json spec = json::parse(build("", R"("Memory":8388608,"MemorySwappiness":5,"OomKillDisable":true)", true).value());
+  const json spec = json::parse(
+      build("", R"("Memory":8388608,"MemorySwappiness":5,"OomKillDisable":true)", true).value());
   EXPECT_EQ(spec["linux"]["resources"]["memory"], json({{"limit", 8388608}, {"swap", 16777216}}));
 }
 
 TEST(BuildOciSpec, UserMountsReplaceDefaultOnes) {
-  const json spec = json::parse(build("", R"("Binds":["/x:/dev"],"Tmpfs":{"/sys/fs/cgroup":"rw"})").value());
+  const json spec =
+      json::parse(build("", R"("Binds":["/x:/dev"],"Tmpfs":{"/sys/fs/cgroup":"rw"})").value());
   std::map<std::string, std::string> types;
   for (const json& mount : spec["mounts"]) {
     EXPECT_TRUE(types.emplace(mount["destination"], mount["type"]).second) << mount;
@@ -187,10 +200,12 @@ TEST(BuildOciSpec, RefusesInDockersWords) {
   EXPECT_EQ(refusal(R"("Ulimits":[{"Name":"nofile","Soft":2,"Hard":1}])"),
             "ulimit soft limit must be less than or equal to hard limit: 2 > 1");
   EXPECT_EQ(refusal(R"("DeviceCgroupRules":["foo"])"), "invalid device cgroup rule format: 'foo'");
-  EXPECT_EQ(refusal(R"("Devices":[{"PathOnHost":"/dev/flotilla-none"}])"),
-            "error gathering device information while adding custom device \"/dev/flotilla-none\": no such file or "
-            "directory");
-  EXPECT_EQ(refusal(R"("Sysctls":{"foo.bar":"1"})"), "sysctl \"foo.bar\" is not in a separate kernel namespace");
+  EXPECT_EQ(
+      refusal(R"("Devices":[{"PathOnHost":"/dev/flotilla-none"}])"),
+      "error gathering device information while adding custom device \"/dev/flotilla-none\": no such file or "
+      "directory");
+  EXPECT_EQ(refusal(R"("Sysctls":{"foo.bar":"1"})"),
+            "sysctl \"foo.bar\" is not in a separate kernel namespace");
   EXPECT_EQ(refusal(R"("NetworkMode":"host","Sysctls":{"net.core.somaxconn":"1"})"),
             "sysctl \"net.core.somaxconn\" not allowed in host network namespace");
 }

@@ -11,14 +11,17 @@ namespace {
 using nlohmann::json;
 
 json emptyProfile() {
-  return {{"defaultAction", "SCMP_ACT_ERRNO"},
-          {"defaultErrnoRet", EPERM},
+  return {
+    {"defaultAction", "SCMP_ACT_ERRNO"}, {"defaultErrnoRet", EPERM},
 #if defined(__x86_64__)
-          {"architectures", {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"}},
+        {"architectures", {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"}},
 #elif defined(__aarch64__)
-          {"architectures", {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"}},
+        {"architectures", {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"}},
 #endif
-          {"syscalls", json::array()}};
+    {
+      "syscalls", json::array()
+    }
+  };
 }
 
 bool has(model::CapabilitySet set, const std::string& name) {
@@ -31,9 +34,10 @@ bool has(model::CapabilitySet set, const std::string& name) {
 void addConditional(json& syscalls, const json& rule) {
   const json names = json::array({rule["call"]});
   auto add = [&](const char* op, const json& value) {
-    syscalls.push_back({{"names", names},
-                        {"action", "SCMP_ACT_ALLOW"},
-                        {"args", json::array({{{"index", rule["arg"]}, {"value", value}, {"op", op}}})}});
+    syscalls.push_back(
+        {{"names", names},
+         {"action", "SCMP_ACT_ALLOW"},
+         {"args", json::array({{{"index", rule["arg"]}, {"value", value}, {"op", op}}})}});
   };
   if (rule.contains("equals")) {
     for (const json& value : rule["equals"]) {
@@ -53,7 +57,8 @@ Error badProfile(const std::string& why) {
 /// Whether a rule of Docker's profile format applies: all of includes.caps, none of excludes.caps.
 bool applies(const json& rule, model::CapabilitySet capabilities) {
   auto caps = [&](const char* key) {
-    return rule.contains(key) && rule[key].is_object() ? rule[key].value("caps", json::array()) : json::array();
+    return rule.contains(key) && rule[key].is_object() ? rule[key].value("caps", json::array())
+                                                       : json::array();
   };
   for (const json& name : caps("includes")) {
     if (!name.is_string() || !has(capabilities, name.get<std::string>())) {
@@ -73,7 +78,8 @@ Result<json> convertRule(const json& rule) {
   if (rule.contains("name") && rule["name"].is_string()) {
     names.push_back(rule["name"]);
   }
-  if (!names.is_array() || names.empty() || !rule.contains("action") || !rule["action"].is_string()) {
+  if (!names.is_array() || names.empty() || !rule.contains("action") ||
+      !rule["action"].is_string()) {
     return badProfile("a rule needs names and an action");
   }
   json converted = {{"names", names}, {"action", rule["action"]}};
@@ -99,8 +105,9 @@ json defaultSeccomp(model::CapabilitySet capabilities) {
   }
   for (const json& rule : data["missing"]) {
     if (!has(capabilities, rule["unless"])) {
-      syscalls.push_back(
-          {{"names", json::array({rule["call"]})}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", ENOSYS}});
+      syscalls.push_back({{"names", json::array({rule["call"]})},
+                          {"action", "SCMP_ACT_ERRNO"},
+                          {"errnoRet", ENOSYS}});
     }
   }
   for (const json& rule : data["allow_if"]) {

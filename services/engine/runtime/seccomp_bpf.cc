@@ -22,7 +22,8 @@ constexpr std::uint32_t kX32Bit = 0x40000000;
 constexpr std::uint32_t kDeny = SECCOMP_RET_ERRNO | EPERM;
 constexpr std::uint32_t kMissing = SECCOMP_RET_ERRNO | ENOSYS;
 
-/// What happens to one call: a plain answer, or conditions on its first argument under which it is allowed.
+/// What happens to one call: a plain answer, or conditions on its first argument under which it is
+/// allowed.
 struct Verdict {
   std::uint32_t action = kDeny;
   enum class Test { None, Equals, Differs, Lacks } test = Test::None;
@@ -36,7 +37,9 @@ struct Span {
   Verdict verdict;
 };
 
-sock_filter statement(unsigned code, std::uint32_t k) { return {static_cast<__u16>(code), 0, 0, k}; }
+sock_filter statement(unsigned code, std::uint32_t k) {
+  return {static_cast<__u16>(code), 0, 0, k};
+}
 sock_filter jump(unsigned code, std::uint32_t k, std::size_t if_true, std::size_t if_false) {
   return {static_cast<__u16>(code), static_cast<__u8>(if_true), static_cast<__u8>(if_false), k};
 }
@@ -61,7 +64,8 @@ Program conditional(const Verdict& verdict) {
       break;
     case Verdict::Test::Differs:
       code = {jump(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2), load(kArgumentLow),
-              jump(BPF_JMP | BPF_JEQ | BPF_K, verdict.values[0], 1, 0), answer(SECCOMP_RET_ALLOW), answer(kDeny)};
+              jump(BPF_JMP | BPF_JEQ | BPF_K, verdict.values[0], 1, 0), answer(SECCOMP_RET_ALLOW),
+              answer(kDeny)};
       break;
     case Verdict::Test::Equals:
       code = {jump(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, count + 1), load(kArgumentLow)};
@@ -102,7 +106,8 @@ Program search(const std::vector<Span>& spans, std::size_t first, std::size_t la
 std::optional<Verdict> verdictOf(const json& rule) {
   Verdict verdict;
   if (rule["action"] == "SCMP_ACT_ERRNO") {
-    verdict.action = SECCOMP_RET_ERRNO | (rule.value("errnoRet", static_cast<std::uint32_t>(EPERM)) & SECCOMP_RET_DATA);
+    verdict.action = SECCOMP_RET_ERRNO |
+                     (rule.value("errnoRet", static_cast<std::uint32_t>(EPERM)) & SECCOMP_RET_DATA);
     return rule.contains("args") ? std::nullopt : std::optional(verdict);
   }
   if (rule["action"] != "SCMP_ACT_ALLOW") {
@@ -153,7 +158,8 @@ std::optional<std::map<std::string, Verdict>> verdictsOf(const json& profile) {
 /// Columns of the table of numbers.
 enum class Abi { X86_64, I386, X32 };
 
-std::vector<Span> spansOf(const std::map<std::string, Verdict>& verdicts, const json& numbers, Abi abi) {
+std::vector<Span> spansOf(const std::map<std::string, Verdict>& verdicts, const json& numbers,
+                          Abi abi) {
   const std::uint32_t bit = abi == Abi::X32 ? kX32Bit : 0;
   std::map<std::uint32_t, Verdict> by_number;
   std::uint32_t newest = 0;
@@ -171,7 +177,8 @@ std::vector<Span> spansOf(const std::map<std::string, Verdict>& verdicts, const 
   std::vector<Span> spans;
   auto add = [&](std::uint32_t number, const Verdict& verdict) {
     // Width matters only where an argument is looked at.
-    if (spans.empty() || spans.back().verdict.action != verdict.action || spans.back().verdict.test != verdict.test ||
+    if (spans.empty() || spans.back().verdict.action != verdict.action ||
+        spans.back().verdict.test != verdict.test ||
         spans.back().verdict.values != verdict.values) {
       spans.push_back({number | bit, verdict});
     }
@@ -224,7 +231,8 @@ std::string encodeBpf(const Program& program) {
   std::string text((size + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends with a NUL
   // Both casts: OpenSSL speaks unsigned char; sock_filter is plain data.
   const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                     reinterpret_cast<const unsigned char*>(program.data()), static_cast<int>(size));
+                                     reinterpret_cast<const unsigned char*>(program.data()),
+                                     static_cast<int>(size));
   text.resize(static_cast<std::size_t>(length));
   return text;
 }

@@ -23,7 +23,8 @@ std::uint32_t evaluate(const std::vector<sock_filter>& program, const seccomp_da
     auto branch = [&](bool taken) { at += taken ? step.jt : step.jf; };
     switch (step.code) {
       case BPF_LD | BPF_W | BPF_ABS:
-        std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + step.k, sizeof accumulator);  // NOLINT
+        std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + step.k,
+                    sizeof accumulator);  // NOLINT
         break;
       case BPF_JMP | BPF_JA:
         at += step.k;
@@ -54,13 +55,15 @@ std::uint32_t evaluate(const std::vector<sock_filter>& program, const seccomp_da
   return 0;
 }
 
-/// The filter dockerd 28.5.2's container had, as read back from its process (PTRACE_SECCOMP_GET_FILTER).
+/// The filter dockerd 28.5.2's container had, as read back from its process
+/// (PTRACE_SECCOMP_GET_FILTER).
 std::vector<sock_filter> recordedFilter(const std::string& name) {
   std::ifstream file(std::string(FLO_TESTDATA) + "/seccomp_bpf_dockerd_28.5.json");
   const std::string text = nlohmann::json::parse(file).at(name);
   std::vector<unsigned char> bytes(text.size());
-  const int size = EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),  // NOLINT
-                                   static_cast<int>(text.size()));
+  const int size =
+      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),  // NOLINT
+                      static_cast<int>(text.size()));
   std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
   std::memcpy(program.data(), bytes.data(), program.size() * sizeof(sock_filter));
   return program;
@@ -86,7 +89,8 @@ class SeccompBpf : public ::testing::TestWithParam<const char*> {
                                : model::knownCapabilities() & ~sys_resource;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Capabilities, SeccompBpf, ::testing::Values("none", "default", "admin", "all"),
+INSTANTIATE_TEST_SUITE_P(Capabilities, SeccompBpf,
+                         ::testing::Values("none", "default", "admin", "all"),
                          [](const auto& param) { return std::string(param.param); });
 
 TEST_P(SeccompBpf, AnswersEveryCallAsDockerdsFilter) {
@@ -95,8 +99,10 @@ TEST_P(SeccompBpf, AnswersEveryCallAsDockerdsFilter) {
     GTEST_SKIP() << "not an x86-64 build";
   }
   const auto theirs = recordedFilter(GetParam());
-  const std::uint64_t arguments[] = {0, 1, 2, 8, 9, 40, 41, 0x20000, 0x20008, 0x20001, 0xffffffff, 0x02000000,
-                                     0x10000000, 0x00020000, 0x7e020000, 17, 0x100000000, 0x100000008, 0x100000028};
+  const std::uint64_t arguments[] = {0,          1,           2,           8,          9,
+                                     40,         41,          0x20000,     0x20008,    0x20001,
+                                     0xffffffff, 0x02000000,  0x10000000,  0x00020000, 0x7e020000,
+                                     17,         0x100000000, 0x100000008, 0x100000028};
   const std::pair<std::uint32_t, std::uint32_t> abis[] = {
       {AUDIT_ARCH_X86_64, 0}, {AUDIT_ARCH_I386, 0}, {AUDIT_ARCH_X86_64, 0x40000000}};
   for (const auto& [arch, bit] : abis) {
@@ -107,18 +113,21 @@ TEST_P(SeccompBpf, AnswersEveryCallAsDockerdsFilter) {
         }
         const seccomp_data data = call(arch, number | bit, argument);
         ASSERT_EQ(evaluate(*ours, data), evaluate(theirs, data))
-            << std::hex << "arch " << arch << std::dec << " call " << number << " argument " << argument;
+            << std::hex << "arch " << arch << std::dec << " call " << number << " argument "
+            << argument;
       }
     }
     const seccomp_data last = call(arch, 0xffffffff, 0);
     EXPECT_EQ(evaluate(*ours, last), evaluate(theirs, last));
   }
-  EXPECT_EQ(evaluate(*ours, call(AUDIT_ARCH_AARCH64, 0, 0)), evaluate(theirs, call(AUDIT_ARCH_AARCH64, 0, 0)));
+  EXPECT_EQ(evaluate(*ours, call(AUDIT_ARCH_AARCH64, 0, 0)),
+            evaluate(theirs, call(AUDIT_ARCH_AARCH64, 0, 0)));
 }
 
 TEST(CompileSeccomp, LeavesOtherProfilesToTheRuntime) {
   const auto custom = customSeccomp(R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[
-      {"names":["mkdir"],"action":"SCMP_ACT_LOG"}]})", 0);
+      {"names":["mkdir"],"action":"SCMP_ACT_LOG"}]})",
+                                    0);
   EXPECT_FALSE(compileSeccomp(custom.value()));
 }
 

@@ -44,7 +44,8 @@ SeccompFilter finishFilter(nlohmann::json rules, SeccompCompiler compiler) {
   if (compiler == SeccompCompiler::Engine) {
     if (const auto program = compileSeccomp(rules)) {
       filter.program = encodeBpf(*program);
-      filter.rules = {{"defaultAction", rules["defaultAction"]}, {"syscalls", nlohmann::json::array()}};
+      filter.rules = {{"defaultAction", rules["defaultAction"]},
+                      {"syscalls", nlohmann::json::array()}};
       return filter;
     }
   }

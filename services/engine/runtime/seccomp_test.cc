@@ -68,9 +68,10 @@ TEST(CustomSeccomp, AppliesRulesByCapability) {
 }
 
 TEST(CustomSeccomp, RefusesWhatIsNoProfile) {
-  for (const char* bad : {"", "{", "[]", "{}", R"({"defaultAction":1})",
-                          R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[1]})",
-                          R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"action":"SCMP_ACT_LOG"}]})"}) {
+  for (const char* bad :
+       {"", "{", "[]", "{}", R"({"defaultAction":1})",
+        R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[1]})",
+        R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"action":"SCMP_ACT_LOG"}]})"}) {
     EXPECT_FALSE(customSeccomp(bad, 0)) << bad;
   }
 }

@@ -153,7 +153,8 @@ Result<void> ShimClient::restartPolicy(const shim::RestartPolicy& policy) {
 
 Result<void> ShimClient::limits(const std::string& resources_json) {
   return done(callShim(
-      run_dir_, {{"op", "limits"}, {"resources", json::parse(resources_json, nullptr, false)}}, kExecStart));
+      run_dir_, {{"op", "limits"}, {"resources", json::parse(resources_json, nullptr, false)}},
+      kExecStart));
 }
 
 Result<void> ShimClient::end() { return done(callShim(run_dir_, {{"op", "end"}}, kQuick)); }

@@ -38,8 +38,9 @@ class Cgroup {
   /// Errors: Internal when there is none (yet).
   [[nodiscard]] Result<CgroupEntrance> entrance() const;
   /// From here on, until showMembers(), whoever else uses this mount namespace moves processes into
-  /// the cgroup in vain (what is written to cgroup.procs is lost): for a runtime whose processes are
-  /// born in the cgroup. Not before the cgroup is made. Repeated calls are cheap. Errors: Internal.
+  /// the cgroup in vain (what is written to cgroup.procs is lost): for a runtime whose processes
+  /// are born in the cgroup. Not before the cgroup is made. Repeated calls are cheap. Errors:
+  /// Internal.
   Result<void> hideMembers();
   void showMembers();
 
@@ -49,7 +50,7 @@ class Cgroup {
 
   bool unified_ = false;
   std::vector<std::string> directories_;  // below /sys/fs/cgroup
-  UniqueFd original_;  // /sys/fs/cgroup below the copy that hides the members
+  UniqueFd original_;                     // /sys/fs/cgroup below the copy that hides the members
 };
 
 /// Moves this process to the root cgroup of every hierarchy, so that stopping the engine's service

@@ -19,7 +19,8 @@ class JournalWriter {
   void onAppend(std::function<void(std::uint64_t seq)> told) { told_ = std::move(told); }
   enum class Tell { Now, WithTheNext };
   /// Adds seq, run and time to `fields` and writes the line in one write(2).
-  void append(const char* what, nlohmann::json fields = nlohmann::json::object(), Tell tell = Tell::Now);
+  void append(const char* what, nlohmann::json fields = nlohmann::json::object(),
+              Tell tell = Tell::Now);
 
   void nextRun() { ++run_; }
   [[nodiscard]] unsigned run() const { return run_; }

@@ -173,7 +173,8 @@ bool LogReplay::readMore() {
     fail("the log file that this stream was reading is gone");
     return false;
   }
-  if (older_.empty() && !log_.holds(generation_)) {  // asked after the reading: it was emptied before
+  if (older_.empty() &&
+      !log_.holds(generation_)) {  // asked after the reading: it was emptied before
     fail(kRotatedAway);
     return false;
   }

@@ -50,7 +50,9 @@ class ProcessIo : public std::enable_shared_from_this<ProcessIo> {
   void attach(const std::shared_ptr<ClientStream>& stream);
   [[nodiscard]] bool hasClients() const { return !clients_.empty(); }
   /// Clients sent input, or its end, that the process has not been given yet.
-  [[nodiscard]] bool hasInput() const { return !input_queue_.empty() || (input_closing_ && !input_closed_); }
+  [[nodiscard]] bool hasInput() const {
+    return !input_queue_.empty() || (input_closing_ && !input_closed_);
+  }
   /// Called from the loop each time the last client has gone.
   void onLastClientGone(std::function<void()> gone) { last_client_gone_ = std::move(gone); }
   /// A lossless client is to come: nothing is read until it is there, or release() gives up.

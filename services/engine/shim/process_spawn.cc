@@ -87,7 +87,8 @@ Result<pid_t> spawn(const SpawnRequest& request) {
   }
   const UniqueFd failure(ends[0]);
   const UniqueFd told(ends[1]);
-  const Child child{request, pointers(request.arguments), pointers(request.environment), told.get()};
+  const Child child{request, pointers(request.arguments), pointers(request.environment),
+                    told.get()};
   const pid_t pid = forkInto(request.entrance);
   if (pid == 0) {
     become(child);

@@ -21,8 +21,8 @@ struct SpawnRequest {
   std::vector<std::string> arguments;  // the first is the program's path
   std::vector<std::string> environment;
   StdioFds stdio;
-  int program = -1;                         // executed instead of the path, when given
-  int inherit = -1;                         // one more descriptor that survives, under its number
+  int program = -1;                          // executed instead of the path, when given
+  int inherit = -1;                          // one more descriptor that survives, under its number
   const CgroupEntrance* entrance = nullptr;  // where the process is born
 };
 

@@ -202,8 +202,8 @@ bool isFileBind(const json& mount) {
          !S_ISDIR(source.st_mode);
 }
 
-/// crun 1.8 makes a bind recursively read-only ("rro") through a directory handle, which fails for a
-/// file; nothing is mounted below a file, so "ro" is the same. True when anything changed.
+/// crun 1.8 makes a bind recursively read-only ("rro") through a directory handle, which fails for
+/// a file; nothing is mounted below a file, so "ro" is the same. True when anything changed.
 bool plainReadOnlyFiles(json& mounts) {
   bool changed = false;
   for (json& mount : mounts) {
@@ -224,7 +224,8 @@ bool plainReadOnlyFiles(json& mounts) {
 Result<void> makeMountPoints(const json& mounts, const RootFiles& root) {
   for (const json& mount : mounts) {
     const std::string at = mount.is_object() ? text(mount, "destination") : std::string();
-    if (at.empty() || at.starts_with("/proc/") || at.starts_with("/dev/") || at.starts_with("/sys/")) {
+    if (at.empty() || at.starts_with("/proc/") || at.starts_with("/dev/") ||
+        at.starts_with("/sys/")) {
       continue;  // below mounts of the runtime's own
     }
     FLO_TRY(isFileBind(mount) ? root.makeFile(at) : root.makeDirectories(at));
@@ -233,8 +234,9 @@ Result<void> makeMountPoints(const json& mounts, const RootFiles& root) {
 }
 
 /// `object` in pieces, with new values for some of its `members`.
-std::vector<std::string_view> replaceMembers(std::string_view object, const std::vector<Member>& members,
-                                             const std::map<std::string_view, std::string>& values) {
+std::vector<std::string_view> replaceMembers(
+    std::string_view object, const std::vector<Member>& members,
+    const std::map<std::string_view, std::string>& values) {
   std::vector<std::string_view> pieces;
   std::size_t at = 0;
   for (const Member& member : members) {

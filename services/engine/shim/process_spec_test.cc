@@ -36,8 +36,9 @@ TEST(MergeResources, ReplacesTheLimitsAndNothingElse) {
   ASSERT_NE(::mkdtemp(directory), nullptr);
   const std::string bundle = directory;
   const std::string config = bundle + "/config.json";
-  std::ofstream(config) << R"({"process":{"cwd":"/"},"linux":{"namespaces":[1],)"
-                        << R"("resources":{"memory":{"limit":1,"swap":2},"pids":{"limit":5},"devices":[3]}},"mounts":[]})";
+  std::ofstream(config)
+      << R"({"process":{"cwd":"/"},"linux":{"namespaces":[1],)"
+      << R"("resources":{"memory":{"limit":1,"swap":2},"pids":{"limit":5},"devices":[3]}},"mounts":[]})";
   ASSERT_TRUE(mergeResources(bundle, {{"memory", {{"limit", 7}}}, {"pids", nullptr}}));
   const auto after = nlohmann::json::parse(std::ifstream(config));
   EXPECT_EQ(after, nlohmann::json::parse(R"({"process":{"cwd":"/"},"linux":{"namespaces":[1],

@@ -21,8 +21,8 @@ class RootFiles {
   /// Makes `path` and its parents (0755). Errors: InvalidArgument in Docker's words when a part of
   /// it is no directory.
   [[nodiscard]] Result<void> makeDirectories(const std::string& path) const;
-  /// Makes an empty file (0755, as Docker's mount points) and its parents where nothing of that name
-  /// is. Errors: as makeDirectories.
+  /// Makes an empty file (0755, as Docker's mount points) and its parents where nothing of that
+  /// name is. Errors: as makeDirectories.
   [[nodiscard]] Result<void> makeFile(const std::string& path) const;
 
  private:

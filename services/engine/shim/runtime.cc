@@ -36,12 +36,14 @@ std::string_view fileName(std::string_view path) { return path.substr(path.rfind
 
 /// `path` in a read-only mount of its own that no path leads to. Nothing when the kernel refuses.
 /// A container that gets hold of the running crun must not be able to change the file; crun makes
-/// sure by such a mount of itself, into which it starts a second time, unless it finds itself in one.
+/// sure by such a mount of itself, into which it starts a second time, unless it finds itself in
+/// one.
 UniqueFd openReadOnly(const std::string& path) {
   UniqueFd tree(::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY;
-  if (tree && ::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0) {
+  if (tree &&
+      ::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0) {
     tree.reset();
   }
   return tree;
@@ -66,8 +68,8 @@ std::string Runtime::file(const std::string& name, const char* suffix) const {
 
 std::vector<std::string> Runtime::base(const std::string& name) const {
   std::vector<std::string> arguments = commandOf(spec_.runtime);
-  arguments.insert(arguments.end(), {"--root", spec_.runtime_root, "--log", file(name, ".runtime.log"),
-                                     "--log-format", "json"});
+  arguments.insert(arguments.end(), {"--root", spec_.runtime_root, "--log",
+                                     file(name, ".runtime.log"), "--log-format", "json"});
   return arguments;
 }
 

@@ -8,8 +8,8 @@
 #include "common/error/result.h"
 #include "common/os/unique_fd.h"
 #include "engine/shim/cgroup.h"
-#include "engine/shim/protocol.h"
 #include "engine/shim/process_spawn.h"
+#include "engine/shim/protocol.h"
 
 namespace flotilla::engine::shim {
 

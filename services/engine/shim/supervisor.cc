@@ -14,7 +14,8 @@ namespace flotilla::engine::shim {
 namespace {
 
 constexpr std::chrono::milliseconds kTrimAfter{500};
-constexpr std::chrono::seconds kStartLimit{60};  // how long a start may be behind the launch, with no client
+constexpr std::chrono::seconds kStartLimit{
+    60};  // how long a start may be behind the launch, with no client
 constexpr std::chrono::milliseconds kReleaseLimit{500};  // longest pause between two attempts
 
 void setOomScore(const std::string& process, int score) {
@@ -110,7 +111,8 @@ std::shared_ptr<ProcessIo> Supervisor::makeIo() {
 void Supervisor::go(const json& request, const Answer& answer) {
   // Whoever takes over from a worker that died asks for the same run again.
   const auto run = request.find("run");
-  const bool same = run != request.end() && run->is_number_unsigned() && run->get<unsigned>() == journal_.run();
+  const bool same =
+      run != request.end() && run->is_number_unsigned() && run->get<unsigned>() == journal_.run();
   if (same && state_ == State::Starting) {
     go_answers_.push_back(answer);
     return;
@@ -156,7 +158,8 @@ void Supervisor::startProcess() {
       return better;
     });
   }
-  // Until the process runs its pipes may hold the runtime's own words (crun repeats its errors there).
+  // Until the process runs its pipes may hold the runtime's own words (crun repeats its errors
+  // there).
   io_->hold();
   auto runtime = runtime_.run(*stdio, console_ ? console_->path() : std::string());
   io_->closeChildEnds();
@@ -179,7 +182,8 @@ void Supervisor::runtimeEnded(int status) {
   }
   if (status != 0 || outcome.pid <= 0) {
     children_.runtimeEnded();
-    runtimeFailed(withBindSources(fromRuntimeLog(Verb::Run, outcome.log, plan_.program), spec_.binds));
+    runtimeFailed(
+        withBindSources(fromRuntimeLog(Verb::Run, outcome.log, plan_.program), spec_.binds));
     return;
   }
   io_->release();

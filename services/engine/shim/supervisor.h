@@ -28,7 +28,15 @@ class Supervisor {
   void prepare(std::vector<UniqueFd> passed);
 
  private:
-  enum class State { Created, Starting, Running, Exiting, BackOff, Leaving, Ended };  // Leaving: never started
+  enum class State {
+    Created,
+    Starting,
+    Running,
+    Exiting,
+    BackOff,
+    Leaving,
+    Ended
+  };  // Leaving: never started
   using json = nlohmann::json;
   using Answer = ControlServer::Answer;
 

@@ -195,7 +195,8 @@ void Supervisor::setLimits(const json& request, const Answer& answer) {
     answer(errorAnswer(runtime.error()));
     return;
   }
-  children_.expect(*runtime, [this, kept = *resources, answer](int status) { limitsSet(kept, answer, status); });
+  children_.expect(
+      *runtime, [this, kept = *resources, answer](int status) { limitsSet(kept, answer, status); });
 }
 
 void Supervisor::limitsSet(const json& resources, const Answer& answer, int status) {
@@ -204,10 +205,11 @@ void Supervisor::limitsSet(const json& resources, const Answer& answer, int stat
     const auto lifted = liftsPidsLimit(resources) ? cgroup_.liftPidsLimit() : Result<void>{};
     answer(lifted ? keepLimits(resources) : errorAnswer(lifted.error()));
   } else {
-    answer(errorAnswer(Error{ErrorKind::Internal,
-                             spec_.runtime.substr(spec_.runtime.rfind('/') + 1) +
-                                 " did not terminate successfully: exit status " +
-                                 std::to_string(exitCode(status)) + ": " + lastRuntimeError(outcome.log)}));
+    answer(
+        errorAnswer(Error{ErrorKind::Internal, spec_.runtime.substr(spec_.runtime.rfind('/') + 1) +
+                                                   " did not terminate successfully: exit status " +
+                                                   std::to_string(exitCode(status)) + ": " +
+                                                   lastRuntimeError(outcome.log)}));
   }
   trimSoon();
 }
@@ -232,8 +234,8 @@ json Supervisor::leave() {
   return ok();
 }
 
-/// A container that was attached to and not started: once no client is left, nor input of one for the
-/// process, nobody will miss this shim. A start that comes later makes another.
+/// A container that was attached to and not started: once no client is left, nor input of one for
+/// the process, nobody will miss this shim. A start that comes later makes another.
 void Supervisor::leaveIfUnwanted() {
   if (state_ == State::Created && !io_->hasClients() && !io_->hasInput() && door_->waiting() == 0) {
     leave();

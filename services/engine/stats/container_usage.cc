@@ -19,10 +19,10 @@ constexpr std::uint64_t kNanosPerMicro = 1000;
 using Numbers = std::map<std::string, std::uint64_t, std::less<>>;
 
 // What Docker shows of v1's memory.stat; there is a "total_" twin of each but the limits.
-constexpr std::array kMemoryV1 = {
-    "cache",       "rss",         "rss_huge",    "mapped_file",   "dirty",
-    "writeback",   "pgpgin",      "pgpgout",     "pgfault",       "pgmajfault",
-    "active_anon", "active_file", "unevictable", "inactive_anon", "inactive_file"};
+constexpr std::array kMemoryV1 = {"cache",       "rss",           "rss_huge",     "mapped_file",
+                                  "dirty",       "writeback",     "pgpgin",       "pgpgout",
+                                  "pgfault",     "pgmajfault",    "active_anon",  "active_file",
+                                  "unevictable", "inactive_anon", "inactive_file"};
 constexpr std::array kMemoryLimitsV1 = {"hierarchical_memory_limit", "hierarchical_memsw_limit"};
 
 // Not compatible with v1's. A member the kernel does not have (any more) is shown as 0.
@@ -100,9 +100,12 @@ class Files {
     auto read = readFile(directory_ + "/" + name);
     return read ? std::move(*read) : std::string();
   }
-  [[nodiscard]] Numbers numbers(const std::string& name) const { return parseFlatKeyed(text(name)); }
+  [[nodiscard]] Numbers numbers(const std::string& name) const {
+    return parseFlatKeyed(text(name));
+  }
   /// A file with one number, or "max".
-  [[nodiscard]] std::uint64_t number(const std::string& name, std::uint64_t maximum = kNoLimit) const {
+  [[nodiscard]] std::uint64_t number(const std::string& name,
+                                     std::uint64_t maximum = kNoLimit) const {
     const std::string content = text(name);
     std::string_view rest = content;
     const std::string_view word = takeWord(rest);
@@ -291,7 +294,8 @@ std::vector<BlockIoEntry> parseIoStat(std::string_view text) {
   return entries;
 }
 
-std::optional<ContainerUsage> readContainerUsage(const CgroupLayout& layout, const std::string& path) {
+std::optional<ContainerUsage> readContainerUsage(const CgroupLayout& layout,
+                                                 const std::string& path) {
   return layout.unified ? readV2(layout, path) : readV1(layout, path);
 }
 

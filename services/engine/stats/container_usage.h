@@ -55,9 +55,10 @@ struct CgroupLayout {
   bool unified = false;  // v2; else one directory per controller below `mount`
 };
 
-/// Reads the cgroup `path` ("/flotilla/<id>"): a dozen small files, no waiting. A controller that the
-/// host does not have reads as zero. Nothing when the cgroup is gone. Thread-safe.
-std::optional<ContainerUsage> readContainerUsage(const CgroupLayout& layout, const std::string& path);
+/// Reads the cgroup `path` ("/flotilla/<id>"): a dozen small files, no waiting. A controller that
+/// the host does not have reads as zero. Nothing when the cgroup is gone. Thread-safe.
+std::optional<ContainerUsage> readContainerUsage(const CgroupLayout& layout,
+                                                 const std::string& path);
 
 /// Lines "name number"; other lines are left out.
 std::map<std::string, std::uint64_t, std::less<>> parseFlatKeyed(std::string_view text);

@@ -73,8 +73,9 @@ Interfaces parseInterfaces(std::string_view net_dev) {
       columns >> value;
     }
     if (columns && name != "lo") {
-      interfaces[name] = {values[0],         values[1],         values[2],         values[3],
-                          values[kSent + 0], values[kSent + 1], values[kSent + 2], values[kSent + 3]};
+      interfaces[name] = {values[0],         values[1],         values[2],
+                          values[3],         values[kSent + 0], values[kSent + 1],
+                          values[kSent + 2], values[kSent + 3]};
     }
   }
   return interfaces;

@@ -30,7 +30,8 @@ void StatsFollower::lookNow() {
   timer_ = 0;
   const auto self = shared_from_this();
   const bool posted = pool_.post([self] {
-    self->reactor_.post([self, look = self->options_.look()]() mutable { self->looked(std::move(look)); });
+    self->reactor_.post(
+        [self, look = self->options_.look()]() mutable { self->looked(std::move(look)); });
   });
   // A busy engine skips a document rather than the stream.
   due_ = std::max(due_ + options_.interval, Reactor::Clock::now());
@@ -50,8 +51,8 @@ void StatsFollower::looked(std::optional<StatsLook> look) {
   const bool shown = options_.mode != Mode::Single || compared_ || !look->sample.usage;
   if (shown && sent_ == out_.size()) {
     const bool nameless = options_.mode == Mode::OneShot && look->sample.usage;
-    out_ = statsDocument(nameless ? std::nullopt : std::optional(std::move(look->subject)), look->sample,
-                         previous_);
+    out_ = statsDocument(nameless ? std::nullopt : std::optional(std::move(look->subject)),
+                         look->sample, previous_);
     sent_ = 0;
   }
   last_ = shown && options_.mode != Mode::Stream;

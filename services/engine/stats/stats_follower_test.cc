@@ -39,7 +39,9 @@ class Reader final : public net::Stream {
     room_ += bytes;
     on_writable_();
   }
-  [[nodiscard]] std::ptrdiff_t lines() const { return std::count(text_.begin(), text_.end(), '\n'); }
+  [[nodiscard]] std::ptrdiff_t lines() const {
+    return std::count(text_.begin(), text_.end(), '\n');
+  }
 
   std::function<void()> on_readable_, on_writable_;
   std::string text_;
@@ -85,7 +87,8 @@ TEST_F(StatsFollowerTest, OneShotIsOneNamelessLook) {
   ASSERT_TRUE(until([&] { return done_; }));
   EXPECT_EQ(looks_, 1);
   EXPECT_EQ(reader_->lines(), 1);
-  EXPECT_TRUE(reader_->text_.starts_with(R"({"read":"1970-01-01T00:00:01Z","preread":"0001-01-01T00:00:00Z")"));
+  EXPECT_TRUE(reader_->text_.starts_with(
+      R"({"read":"1970-01-01T00:00:01Z","preread":"0001-01-01T00:00:00Z")"));
   EXPECT_TRUE(reader_->ended_ && reader_->closed_);
 }
 
@@ -103,14 +106,16 @@ TEST_F(StatsFollowerTest, AContainerThatDoesNotRunNeedsOneLookAndHasAName) {
   follow(StatsFollower::Mode::Single);
   ASSERT_TRUE(until([&] { return done_; }));
   EXPECT_EQ(looks_, 1);
-  EXPECT_TRUE(reader_->text_.starts_with(R"({"name":"/c","id":"id","read":"0001-01-01T00:00:00Z")"));
+  EXPECT_TRUE(
+      reader_->text_.starts_with(R"({"name":"/c","id":"id","read":"0001-01-01T00:00:00Z")"));
 }
 
 TEST_F(StatsFollowerTest, StreamsThroughAStopAndEndsWithTheContainer) {
   follow(StatsFollower::Mode::Stream);
   ASSERT_TRUE(until([&] { return reader_->lines() >= 3; }));
   runs_ = false;
-  ASSERT_TRUE(until([&] { return reader_->text_.find(R"("memory_stats":{}})") != std::string::npos; }));
+  ASSERT_TRUE(
+      until([&] { return reader_->text_.find(R"("memory_stats":{}})") != std::string::npos; }));
   EXPECT_FALSE(done_);
   exists_ = false;
   ASSERT_TRUE(until([&] { return done_; }));

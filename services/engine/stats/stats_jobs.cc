@@ -48,7 +48,8 @@ Result<void> serve(const std::shared_ptr<StatsJobParts>& parts, const JobContext
     options.mode = stream ? StatsFollower::Mode::Stream : StatsFollower::Mode::OneShot;
   }
   options.look = [parts, id = record->id] { return lookAt(*parts, id); };
-  const auto follower = std::make_shared<StatsFollower>(parts->reactor, parts->pool, std::move(options));
+  const auto follower =
+      std::make_shared<StatsFollower>(parts->reactor, parts->pool, std::move(options));
   Established message;
   message.stream = parts->streams.expect([follower, context](Result<net::StreamPtr> connected) {
     if (!connected) {

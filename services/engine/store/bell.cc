@@ -20,8 +20,10 @@ Result<std::unique_ptr<Bell>> Bell::hang(Reactor& reactor, const std::string& pa
   if (!watch || ::inotify_add_watch(watch.get(), path.c_str(), IN_MODIFY) < 0) {
     return sysError("watch " + path, errno);
   }
-  std::unique_ptr<Bell> bell(new Bell(reactor, std::move(file), std::move(watch), std::move(on_rung)));
-  FLO_TRY(reactor.watch(bell->watch_.get(), EPOLLIN, [raw = bell.get()](std::uint32_t) { raw->heard(); }));
+  std::unique_ptr<Bell> bell(
+      new Bell(reactor, std::move(file), std::move(watch), std::move(on_rung)));
+  FLO_TRY(reactor.watch(bell->watch_.get(), EPOLLIN,
+                        [raw = bell.get()](std::uint32_t) { raw->heard(); }));
   return bell;
 }
 

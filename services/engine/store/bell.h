@@ -27,7 +27,10 @@ class Bell {
 
  private:
   Bell(Reactor& reactor, UniqueFd file, UniqueFd watch, std::function<void()> on_rung)
-      : reactor_(reactor), file_(std::move(file)), watch_(std::move(watch)), on_rung_(std::move(on_rung)) {}
+      : reactor_(reactor),
+        file_(std::move(file)),
+        watch_(std::move(watch)),
+        on_rung_(std::move(on_rung)) {}
   void heard();
 
   Reactor& reactor_;

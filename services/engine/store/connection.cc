@@ -44,7 +44,8 @@ Result<void> createPrivate(const std::string& path) {
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path) {
   FLO_TRY(createPrivate(path));
   sqlite3* db = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<Connection> connection(new Connection(db, path));
   if (code != SQLITE_OK) {
     return Error{ErrorKind::Internal, "open database " + path + ": " + sqlite3_errstr(code)};
@@ -76,7 +77,8 @@ Result<Statement> Connection::prepare(std::string_view sql) {
   const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) {
-    return Error{ErrorKind::Internal, "database " + path_ + ": " + sqlite3_errmsg(db_) + " in: " + key};
+    return Error{ErrorKind::Internal,
+                 "database " + path_ + ": " + sqlite3_errmsg(db_) + " in: " + key};
   }
   if (found != cache_.end()) {  // the cached one is running: a second one for this use only
     return Statement(db_, statement, nullptr);

@@ -37,11 +37,11 @@ class ContainerCatalog {
   void sortIfNeeded();
 
   Database& database_;
-  std::mutex refresh_mutex_;      // one refresh at a time; taken before mutex_
-  std::shared_mutex mutex_;       // guards everything below
+  std::mutex refresh_mutex_;  // one refresh at a time; taken before mutex_
+  std::shared_mutex mutex_;   // guards everything below
   bool loaded_ = false;
-  std::uint64_t version_ = 0;     // Database::dataVersion() of this content
-  std::uint64_t revision_ = 0;    // newest row or removal seen
+  std::uint64_t version_ = 0;   // Database::dataVersion() of this content
+  std::uint64_t revision_ = 0;  // newest row or removal seen
   std::unordered_map<std::string, ContainerRecordPtr> by_id_;
   std::unordered_map<std::string, std::string> id_by_name_;
   std::vector<ContainerRecordPtr> newest_first_;

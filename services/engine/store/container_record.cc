@@ -24,12 +24,18 @@ std::string dump(const json& document) {
 }
 
 json encodeMount(const MountPoint& mount) {
-  return {{"type", mount.type},           {"name", mount.name},
-          {"source", mount.source},       {"destination", mount.destination},
-          {"driver", mount.driver},       {"mode", mount.mode},
-          {"propagation", mount.propagation}, {"writable", mount.writable},
-          {"make_source", mount.make_source}, {"copy_up", mount.copy_up},
-          {"anonymous", mount.anonymous}, {"options", mount.options}};
+  return {{"type", mount.type},
+          {"name", mount.name},
+          {"source", mount.source},
+          {"destination", mount.destination},
+          {"driver", mount.driver},
+          {"mode", mount.mode},
+          {"propagation", mount.propagation},
+          {"writable", mount.writable},
+          {"make_source", mount.make_source},
+          {"copy_up", mount.copy_up},
+          {"anonymous", mount.anonymous},
+          {"options", mount.options}};
 }
 
 // The document is one we wrote: its members have the types of encodeMount.

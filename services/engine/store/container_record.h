@@ -20,17 +20,17 @@ ContainerStatus statusFromName(std::string_view name);
 
 /// One mount beyond the defaults, resolved when the container was created.
 struct MountPoint {
-  std::string type;         // bind, volume, tmpfs
-  std::string name;         // volume: its name
-  std::string source;       // host path; volume: its _data directory
+  std::string type;    // bind, volume, tmpfs
+  std::string name;    // volume: its name
+  std::string source;  // host path; volume: its _data directory
   std::string destination;
-  std::string driver;       // volume: "local"
-  std::string mode;         // as given: "ro,z"
+  std::string driver;  // volume: "local"
+  std::string mode;    // as given: "ro,z"
   std::string propagation;
   bool writable = true;
-  bool make_source = false; // bind by -v: a missing source becomes a directory
-  bool copy_up = false;     // volume: takes the image's content on first use
-  bool anonymous = false;   // volume made for this container alone; goes with rm -v and --rm
+  bool make_source = false;  // bind by -v: a missing source becomes a directory
+  bool copy_up = false;      // volume: takes the image's content on first use
+  bool anonymous = false;    // volume made for this container alone; goes with rm -v and --rm
   std::vector<std::string> options;  // tmpfs: size=, mode=
 };
 
@@ -51,19 +51,19 @@ struct ContainerSpec {
 struct ContainerState {
   ContainerStatus status = ContainerStatus::Created;
   int pid = 0;
-  std::uint64_t pid_start = 0;        // tells a reused pid from ours
-  std::string boot;                   // boot id of the run
+  std::uint64_t pid_start = 0;  // tells a reused pid from ours
+  std::string boot;             // boot id of the run
   int exit_code = 0;
   bool oom_killed = false;
   std::string error;
-  std::int64_t started_ns = 0;        // since the epoch; 0 = never
+  std::int64_t started_ns = 0;  // since the epoch; 0 = never
   std::int64_t finished_ns = 0;
   int restart_count = 0;
-  bool manually_stopped = false;      // by a user: no restart policy applies
-  unsigned run = 0;                   // number of starts so far
-  std::uint64_t journal_seq = 0;      // journal lines up to this one are in this row
-  bool attached = false;              // `endpoint` is in force
-  bool prepared = false;              // a shim was launched that waits for the next start
+  bool manually_stopped = false;  // by a user: no restart policy applies
+  unsigned run = 0;               // number of starts so far
+  std::uint64_t journal_seq = 0;  // journal lines up to this one are in this row
+  bool attached = false;          // `endpoint` is in force
+  bool prepared = false;          // a shim was launched that waits for the next start
   Endpoint endpoint;
 
   [[nodiscard]] bool running() const {
@@ -73,10 +73,10 @@ struct ContainerState {
 };
 
 struct ContainerRecord {
-  std::string id;                     // 64 hex digits
-  std::string name;                   // without the slash
+  std::string id;    // 64 hex digits
+  std::string name;  // without the slash
   std::int64_t created_ns = 0;
-  std::uint64_t revision = 0;         // grows with every change of any container
+  std::uint64_t revision = 0;  // grows with every change of any container
   std::uint64_t spec_revision = 0;
   std::shared_ptr<const ContainerSpec> spec;  // shared by all snapshots of one container
   ContainerState state;

@@ -52,8 +52,9 @@ void bindState(Statement& statement, const ContainerState& state) {
 }
 
 Result<std::int64_t> nextRevision(Transaction& transaction) {
-  FLO_TRY_ASSIGN(auto counter, transaction.prepare("UPDATE counters SET value = value + 1 WHERE name ="
-                                                   " 'containers' RETURNING value"));
+  FLO_TRY_ASSIGN(auto counter,
+                 transaction.prepare("UPDATE counters SET value = value + 1 WHERE name ="
+                                     " 'containers' RETURNING value"));
   FLO_TRY_ASSIGN(const bool row, counter.step());
   if (!row) {
     return Error{ErrorKind::Internal, "database has no container counter"};
@@ -79,7 +80,8 @@ Error noSuchContainer(std::string_view reference) {
 Error nameConflict(const std::string& name, const std::string& owner_id) {
   return Error{ErrorKind::Conflict,
                "Conflict. The container name \"/" + name + "\" is already in use by container \"" +
-                   owner_id + "\". You have to remove (or rename) that container to be able to reuse"
+                   owner_id +
+                   "\". You have to remove (or rename) that container to be able to reuse"
                    " that name."};
 }
 
@@ -91,24 +93,23 @@ Result<void> insertContainer(Transaction& transaction, const ContainerRecord& re
   FLO_TRY_ASSIGN(const std::int64_t revision, nextRevision(transaction));
   FLO_TRY_ASSIGN(auto insert,
                  transaction.prepare("INSERT INTO containers(id, name, created_ns, revision,"
-                                     " spec_revision, " + std::string(kStateColumns) +
+                                     " spec_revision, " +
+                                     std::string(kStateColumns) +
                                      ") VALUES(?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
-  insert.bind(record.id)
-      .bind(record.name)
-      .bind(record.created_ns)
-      .bind(revision)
-      .bind(revision);
+  insert.bind(record.id).bind(record.name).bind(record.created_ns).bind(revision).bind(revision);
   bindState(insert, record.state);
   FLO_TRY(insert.run());
-  FLO_TRY_ASSIGN(auto spec, transaction.prepare("INSERT INTO container_specs(id, spec) VALUES(?,?)"));
+  FLO_TRY_ASSIGN(auto spec,
+                 transaction.prepare("INSERT INTO container_specs(id, spec) VALUES(?,?)"));
   return spec.bind(record.id).bind(encodeSpec(*record.spec)).run();
 }
 
-Result<std::optional<ContainerRecord>> loadContainer(Transaction& transaction, const std::string& id) {
-  FLO_TRY_ASSIGN(auto select,
-                 transaction.prepare("SELECT name, created_ns, revision, spec_revision, spec, " +
-                                     std::string(kStateColumns) +
-                                     " FROM containers JOIN container_specs USING(id) WHERE id = ?"));
+Result<std::optional<ContainerRecord>> loadContainer(Transaction& transaction,
+                                                     const std::string& id) {
+  FLO_TRY_ASSIGN(auto select, transaction.prepare(
+                                  "SELECT name, created_ns, revision, spec_revision, spec, " +
+                                  std::string(kStateColumns) +
+                                  " FROM containers JOIN container_specs USING(id) WHERE id = ?"));
   select.bind(id);
   FLO_TRY_ASSIGN(const bool row, select.step());
   if (!row) {
@@ -143,26 +144,31 @@ Result<void> changeState(Transaction& transaction, const std::string& id,
   ContainerState& state = *found;
   FLO_TRY(change(state));
   FLO_TRY_ASSIGN(const std::int64_t revision, nextRevision(transaction));
-  FLO_TRY_ASSIGN(auto update,
-                 transaction.prepare("UPDATE containers SET (" + std::string(kStateColumns) +
-                                     ", revision) = (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?) WHERE id = ?"));
+  FLO_TRY_ASSIGN(
+      auto update,
+      transaction.prepare("UPDATE containers SET (" + std::string(kStateColumns) +
+                          ", revision) = (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?) WHERE id = ?"));
   bindState(update, state);
   return update.bind(revision).bind(id).run();
 }
 
-Result<void> replaceSpec(Transaction& transaction, const std::string& id, const ContainerSpec& spec) {
+Result<void> replaceSpec(Transaction& transaction, const std::string& id,
+                         const ContainerSpec& spec) {
   FLO_TRY_ASSIGN(const std::int64_t revision, nextRevision(transaction));
-  FLO_TRY_ASSIGN(auto update,
-                 transaction.prepare("UPDATE containers SET spec_revision = ?1, revision = ?1 WHERE id = ?2"));
+  FLO_TRY_ASSIGN(
+      auto update,
+      transaction.prepare("UPDATE containers SET spec_revision = ?1, revision = ?1 WHERE id = ?2"));
   FLO_TRY(update.bind(revision).bind(id).run());
   if (transaction.changes() == 0) {
     return noSuchContainer(id);
   }
-  FLO_TRY_ASSIGN(auto replace, transaction.prepare("UPDATE container_specs SET spec = ? WHERE id = ?"));
+  FLO_TRY_ASSIGN(auto replace,
+                 transaction.prepare("UPDATE container_specs SET spec = ? WHERE id = ?"));
   return replace.bind(encodeSpec(spec)).bind(id).run();
 }
 
-Result<void> renameContainer(Transaction& transaction, const std::string& id, const std::string& name) {
+Result<void> renameContainer(Transaction& transaction, const std::string& id,
+                             const std::string& name) {
   FLO_TRY_ASSIGN(const auto owner, ownerOfName(transaction, name));
   if (owner) {
     return nameConflict(name, *owner);
@@ -188,9 +194,10 @@ Result<bool> deleteContainer(Transaction& transaction, const Tombstone& tombston
   FLO_TRY_ASSIGN(const std::int64_t revision, nextRevision(transaction));
   FLO_TRY_ASSIGN(auto expire, transaction.prepare("DELETE FROM tombstones WHERE removed_ns < ?"));
   FLO_TRY(expire.bind(now_ns - kTombstoneNs).run());
-  FLO_TRY_ASSIGN(auto insert,
-                 transaction.prepare("INSERT OR REPLACE INTO tombstones(id, revision, exit_code, error,"
-                                     " removed_ns) VALUES(?,?,?,?,?)"));
+  FLO_TRY_ASSIGN(
+      auto insert,
+      transaction.prepare("INSERT OR REPLACE INTO tombstones(id, revision, exit_code, error,"
+                          " removed_ns) VALUES(?,?,?,?,?)"));
   FLO_TRY(insert.bind(tombstone.id)
               .bind(revision)
               .bind(tombstone.exit_code)
@@ -208,17 +215,18 @@ Result<std::optional<Tombstone>> findTombstone(Transaction& transaction, const s
   if (!row) {
     return std::optional<Tombstone>();
   }
-  return std::optional<Tombstone>(Tombstone{id, static_cast<int>(select.integer(0)), select.text(1)});
+  return std::optional<Tombstone>(
+      Tombstone{id, static_cast<int>(select.integer(0)), select.text(1)});
 }
 
 Result<std::vector<ContainerRecord>> containersSince(
     Transaction& transaction, std::uint64_t revision,
     const std::function<std::uint64_t(const std::string& id)>& known_spec) {
-  FLO_TRY_ASSIGN(auto select,
-                 transaction.prepare("SELECT id, name, created_ns, revision, spec_revision, spec, " +
-                                     std::string(kStateColumns) +
-                                     " FROM containers JOIN container_specs USING(id)"
-                                     " WHERE revision > ? ORDER BY revision"));
+  FLO_TRY_ASSIGN(auto select, transaction.prepare(
+                                  "SELECT id, name, created_ns, revision, spec_revision, spec, " +
+                                  std::string(kStateColumns) +
+                                  " FROM containers JOIN container_specs USING(id)"
+                                  " WHERE revision > ? ORDER BY revision"));
   select.bind(static_cast<std::int64_t>(revision));
   std::vector<ContainerRecord> changed;
   while (true) {
@@ -242,9 +250,10 @@ Result<std::vector<ContainerRecord>> containersSince(
 }
 
 Result<std::vector<ImageUser>> usersOfImage(Transaction& transaction, const std::string& image_id) {
-  FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT id, json_extract(spec, '$.image_id') AS image,"
-                                                  " status FROM containers JOIN container_specs USING(id)"
-                                                  " WHERE ?1 = '' OR image = ?1"));
+  FLO_TRY_ASSIGN(auto select,
+                 transaction.prepare("SELECT id, json_extract(spec, '$.image_id') AS image,"
+                                     " status FROM containers JOIN container_specs USING(id)"
+                                     " WHERE ?1 = '' OR image = ?1"));
   select.bind(image_id);
   std::vector<ImageUser> users;
   while (true) {

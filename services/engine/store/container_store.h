@@ -24,7 +24,8 @@ struct Tombstone {
 Result<void> insertContainer(Transaction& transaction, const ContainerRecord& record);
 
 /// The whole row, spec included. nullopt: no such id.
-Result<std::optional<ContainerRecord>> loadContainer(Transaction& transaction, const std::string& id);
+Result<std::optional<ContainerRecord>> loadContainer(Transaction& transaction,
+                                                     const std::string& id);
 
 /// The state columns alone.
 Result<std::optional<ContainerState>> findState(Transaction& transaction, const std::string& id);
@@ -34,19 +35,22 @@ Result<std::optional<ContainerState>> findState(Transaction& transaction, const 
 Result<void> changeState(Transaction& transaction, const std::string& id,
                          const std::function<Result<void>(ContainerState&)>& change);
 
-Result<void> replaceSpec(Transaction& transaction, const std::string& id, const ContainerSpec& spec);
+Result<void> replaceSpec(Transaction& transaction, const std::string& id,
+                         const ContainerSpec& spec);
 
 /// Errors: Conflict in Docker's words when the name is taken.
-Result<void> renameContainer(Transaction& transaction, const std::string& id, const std::string& name);
+Result<void> renameContainer(Transaction& transaction, const std::string& id,
+                             const std::string& name);
 
 /// Removes the row and leaves a tombstone. False when there was no such row.
-Result<bool> deleteContainer(Transaction& transaction, const Tombstone& tombstone, std::int64_t now_ns);
+Result<bool> deleteContainer(Transaction& transaction, const Tombstone& tombstone,
+                             std::int64_t now_ns);
 
 /// A removal of the last ten minutes.
 Result<std::optional<Tombstone>> findTombstone(Transaction& transaction, const std::string& id);
 
-/// Rows changed after `revision`. `known_spec` says which spec revision the reader has of an id (0 =
-/// none); the spec of others is decoded, else left null.
+/// Rows changed after `revision`. `known_spec` says which spec revision the reader has of an id (0
+/// = none); the spec of others is decoded, else left null.
 Result<std::vector<ContainerRecord>> containersSince(
     Transaction& transaction, std::uint64_t revision,
     const std::function<std::uint64_t(const std::string& id)>& known_spec);

@@ -27,7 +27,9 @@ class ContainerStoreTest : public ::testing::Test {
     std::filesystem::remove_all(dir_, ignored);
   }
 
-  Result<void> write(const Database::WriteFn& fn) { return database_->write(Durability::Relaxed, fn); }
+  Result<void> write(const Database::WriteFn& fn) {
+    return database_->write(Durability::Relaxed, fn);
+  }
 
   Result<void> insert(const std::string& id, const std::string& name, std::int64_t created = 1) {
     ContainerRecord record;
@@ -115,9 +117,10 @@ TEST_F(ContainerStoreTest, RefusesATakenNameInDockersWords) {
   const auto second = insert("bb22", "web");
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().kind(), ErrorKind::Conflict);
-  EXPECT_EQ(second.error().message(),
-            "Conflict. The container name \"/web\" is already in use by container \"aa11\". You have to"
-            " remove (or rename) that container to be able to reuse that name.");
+  EXPECT_EQ(
+      second.error().message(),
+      "Conflict. The container name \"/web\" is already in use by container \"aa11\". You have to"
+      " remove (or rename) that container to be able to reuse that name.");
 }
 
 TEST_F(ContainerStoreTest, CatalogFollowsEveryChange) {
@@ -160,12 +163,13 @@ TEST_F(ContainerStoreTest, WaitersAreAnsweredOnceByCondition) {
   ASSERT_TRUE(write([](Transaction& transaction) -> Result<void> {
     FLO_TRY(insertWaiter(transaction, {"j1", "aa11", WaitCondition::NextExit, 4, {}}, 1));
     FLO_TRY(insertWaiter(transaction, {"j2", "aa11", WaitCondition::Removed, 4, {}}, 1));
-    const auto first =
-        answerWaiters(transaction, "aa11", {WaitCondition::NotRunning, WaitCondition::NextExit}, 7, "");
+    const auto first = answerWaiters(transaction, "aa11",
+                                     {WaitCondition::NotRunning, WaitCondition::NextExit}, 7, "");
     EXPECT_EQ(first.value().size(), 1U);
     EXPECT_EQ(first.value().at(0).job, "j1");
     // A later exit does not change what the first one answered.
-    EXPECT_TRUE(answerWaiters(transaction, "aa11", {WaitCondition::NextExit}, 9, "").value().empty());
+    EXPECT_TRUE(
+        answerWaiters(transaction, "aa11", {WaitCondition::NextExit}, 9, "").value().empty());
     EXPECT_EQ(findWaiter(transaction, "j1").value()->answer->exit_code, 7);
     EXPECT_FALSE(findWaiter(transaction, "j2").value()->answer);
     return {};

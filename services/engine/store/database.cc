@@ -51,9 +51,9 @@ Result<void> migrate(Connection& connection, const std::vector<Migration>& migra
   }
   for (const auto& [step, known] : done) {
     if (!known) {
-      return Error{ErrorKind::Internal, "database schema has step " + step.first + "/" +
-                                            std::to_string(step.second) +
-                                            ", which this version does not know; start a newer one"};
+      return Error{ErrorKind::Internal,
+                   "database schema has step " + step.first + "/" + std::to_string(step.second) +
+                       ", which this version does not know; start a newer one"};
     }
   }
   return {};
@@ -61,7 +61,8 @@ Result<void> migrate(Connection& connection, const std::vector<Migration>& migra
 
 class SqliteDatabase final : public Database {
  public:
-  SqliteDatabase(std::string path, std::unique_ptr<Connection> writer, std::unique_ptr<Connection> versions)
+  SqliteDatabase(std::string path, std::unique_ptr<Connection> writer,
+                 std::unique_ptr<Connection> versions)
       : path_(std::move(path)), writer_(std::move(writer)), versions_(std::move(versions)) {
     thread_ = std::thread([this] { runWriter(); });
   }
@@ -79,8 +80,8 @@ class SqliteDatabase final : public Database {
     if (takeWriter()) {
       // Nobody else is writing: two changes of threads cost more than the commit.
       Result<void> result;
-      runGroup({std::make_shared<WriteRequest>(
-          WriteRequest{durability, std::move(fn), [&result](Result<void> done) { result = std::move(done); }})});
+      runGroup({std::make_shared<WriteRequest>(WriteRequest{
+          durability, std::move(fn), [&result](Result<void> done) { result = std::move(done); }})});
       giveWriter();
       return result;
     }
@@ -101,7 +102,8 @@ class SqliteDatabase final : public Database {
     if (!outcome->ready.wait_for(lock, kWriteDeadline, [&] { return outcome->done; })) {
       lock.unlock();
       if (withdraw(request)) {
-        return Error{ErrorKind::Unavailable, "database " + path_ + " is busy: no write within 30 s"};
+        return Error{ErrorKind::Unavailable,
+                     "database " + path_ + " is busy: no write within 30 s"};
       }
       // The writer is running it now; its own busy deadline bounds this wait.
       lock.lock();
@@ -110,7 +112,8 @@ class SqliteDatabase final : public Database {
     return outcome->result;
   }
 
-  void writeAsync(Durability durability, WriteFn fn, std::function<void(Result<void>)> done) override {
+  void writeAsync(Durability durability, WriteFn fn,
+                  std::function<void(Result<void>)> done) override {
     enqueue(durability, std::move(fn), std::move(done));
   }
 
@@ -142,8 +145,10 @@ class SqliteDatabase final : public Database {
   }
 
  private:
-  WriteRequestPtr enqueue(Durability durability, WriteFn fn, std::function<void(Result<void>)> done) {
-    auto request = std::make_shared<WriteRequest>(WriteRequest{durability, std::move(fn), std::move(done)});
+  WriteRequestPtr enqueue(Durability durability, WriteFn fn,
+                          std::function<void(Result<void>)> done) {
+    auto request =
+        std::make_shared<WriteRequest>(WriteRequest{durability, std::move(fn), std::move(done)});
     {
       const std::lock_guard lock(mutex_);
       queue_.push_back(request);

@@ -66,10 +66,10 @@ struct Migration {
   std::string_view sql;     // one or several statements
 };
 
-/// The engine's SQLite file (WAL; decisions.md 20). Thread-safe. One thread of a process writes at a
-/// time: the caller's own when nobody else does, else one that groups what waits into one
-/// BEGIN IMMEDIATE ... COMMIT. Each function runs in a savepoint of its own, so one failure does not
-/// undo its neighbours.
+/// The engine's SQLite file (WAL; decisions.md 20). Thread-safe. One thread of a process writes at
+/// a time: the caller's own when nobody else does, else one that groups what waits into one BEGIN
+/// IMMEDIATE ... COMMIT. Each function runs in a savepoint of its own, so one failure does not undo
+/// its neighbours.
 class Database {
  public:
   using WriteFn = std::function<Result<void>(Transaction&)>;
@@ -84,11 +84,12 @@ class Database {
   /// and may not write().
   virtual Result<void> write(Durability durability, WriteFn fn) = 0;
   /// As write, but `done` runs on the writer's thread after the commit.
-  virtual void writeAsync(Durability durability, WriteFn fn, std::function<void(Result<void>)> done) = 0;
+  virtual void writeAsync(Durability durability, WriteFn fn,
+                          std::function<void(Result<void>)> done) = 0;
   /// Runs `fn` over a consistent snapshot on the calling thread.
   virtual Result<void> read(const std::function<Result<void>(Transaction&)>& fn) = 0;
-  /// Runs `fn` on the thread that wrote, after every commit, before its callers know of it. Before the
-  /// first write only.
+  /// Runs `fn` on the thread that wrote, after every commit, before its callers know of it. Before
+  /// the first write only.
   virtual void onCommit(std::function<void()> fn) = 0;
   /// Changes whenever any connection of any process committed; cheap (microseconds). To validate a
   /// cache, read it before the snapshot that fills the cache.

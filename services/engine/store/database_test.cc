@@ -51,7 +51,8 @@ class DatabaseTest : public ::testing::Test {
 TEST_F(DatabaseTest, KeepsWhatWasWrittenAcrossOpens) {
   {
     auto database = open();
-    ASSERT_TRUE(database->write(Durability::Durable, [](Transaction& t) { return put(t, "a", 1); }));
+    ASSERT_TRUE(
+        database->write(Durability::Durable, [](Transaction& t) { return put(t, "a", 1); }));
   }
   auto database = open();
   EXPECT_EQ(count(*database), 1);
@@ -70,13 +71,14 @@ TEST_F(DatabaseTest, FailedWriteLeavesNothingAndItsNeighboursStand) {
   std::vector<std::thread> writers;
   for (int i = 0; i < 20; ++i) {
     writers.emplace_back([&, i] {
-      const auto written = database->write(Durability::Relaxed, [i](Transaction& t) -> Result<void> {
-        FLO_TRY(put(t, "item" + std::to_string(i), i));
-        if (i % 2 != 0) {
-          return Error{ErrorKind::Conflict, "odd"};
-        }
-        return {};
-      });
+      const auto written =
+          database->write(Durability::Relaxed, [i](Transaction& t) -> Result<void> {
+            FLO_TRY(put(t, "item" + std::to_string(i), i));
+            if (i % 2 != 0) {
+              return Error{ErrorKind::Conflict, "odd"};
+            }
+            return {};
+          });
       failures += written ? 0 : 1;
     });
   }
@@ -90,7 +92,8 @@ TEST_F(DatabaseTest, FailedWriteLeavesNothingAndItsNeighboursStand) {
 TEST_F(DatabaseTest, DuplicateKeyIsAlreadyExists) {
   auto database = open();
   ASSERT_TRUE(database->write(Durability::Relaxed, [](Transaction& t) { return put(t, "a", 1); }));
-  const auto again = database->write(Durability::Relaxed, [](Transaction& t) { return put(t, "a", 2); });
+  const auto again =
+      database->write(Durability::Relaxed, [](Transaction& t) { return put(t, "a", 2); });
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().kind(), ErrorKind::AlreadyExists);
 }
@@ -117,7 +120,10 @@ TEST_F(DatabaseTest, TwoProcessesWorthOfWritersAllSucceed) {
       Database& database = i % 2 == 0 ? *first : *second;
       for (int n = 0; n < 25; ++n) {
         const auto name = std::to_string(i) + "/" + std::to_string(n);
-        written += database.write(Durability::Relaxed, [&](Transaction& t) { return put(t, name, n); }) ? 1 : 0;
+        written +=
+            database.write(Durability::Relaxed, [&](Transaction& t) { return put(t, name, n); })
+                ? 1
+                : 0;
       }
     });
   }

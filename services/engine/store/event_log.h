@@ -14,8 +14,8 @@ namespace flotilla::engine {
 
 /// One entry of `docker events`.
 struct Event {
-  std::string type;      // container, image, network, volume, daemon
-  std::string action;    // create, start, die, ...
+  std::string type;    // container, image, network, volume, daemon
+  std::string action;  // create, start, die, ...
   std::string actor_id;
   std::map<std::string, std::string> attributes;
   std::int64_t time_ns = 0;  // 0 = now

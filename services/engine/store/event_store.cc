@@ -113,9 +113,9 @@ Result<std::vector<Event>> EventStore::after(std::uint64_t seq, std::size_t limi
 Result<std::uint64_t> EventStore::positionAt(std::int64_t time_ns) {
   std::uint64_t position = 0;
   FLO_TRY(database_.read([&](Transaction& transaction) -> Result<void> {
-    FLO_TRY_ASSIGN(auto select,
-                   transaction.prepare("SELECT coalesce((SELECT min(seq) - 1 FROM events WHERE time_ns"
-                                       " >= ?), (SELECT max(seq) FROM events), 0)"));
+    FLO_TRY_ASSIGN(auto select, transaction.prepare(
+                                    "SELECT coalesce((SELECT min(seq) - 1 FROM events WHERE time_ns"
+                                    " >= ?), (SELECT max(seq) FROM events), 0)"));
     select.bind(time_ns);
     FLO_TRY_ASSIGN(const bool row, select.step());
     position = row ? static_cast<std::uint64_t>(select.integer(0)) : 0;

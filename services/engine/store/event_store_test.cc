@@ -26,7 +26,9 @@ class EventStoreTest : public ::testing::Test {
 
   void append(const std::string& action) {
     ASSERT_TRUE(database_->write(Durability::Relaxed, [&](Transaction& transaction) {
-      return events_->append(transaction, {.type = "container", .action = action, .actor_id = "c1",
+      return events_->append(transaction, {.type = "container",
+                                           .action = action,
+                                           .actor_id = "c1",
                                            .attributes = {{"name", "web"}}});
     }));
   }
@@ -54,10 +56,11 @@ TEST_F(EventStoreTest, NumbersEventsInOrderAndReadsThemBack) {
 }
 
 TEST_F(EventStoreTest, AnEventOfAFailedWriteDoesNotExist) {
-  const auto failed = database_->write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
-    FLO_TRY(events_->append(transaction, {.type = "container", .action = "start"}));
-    return Error{ErrorKind::Conflict, "no"};
-  });
+  const auto failed =
+      database_->write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
+        FLO_TRY(events_->append(transaction, {.type = "container", .action = "start"}));
+        return Error{ErrorKind::Conflict, "no"};
+      });
   EXPECT_FALSE(failed);
   EXPECT_TRUE(events_->after(0, 10).value().empty());
 }

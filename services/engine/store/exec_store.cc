@@ -13,9 +13,12 @@ constexpr std::int64_t kKeptCount = 1000;
 
 std::string_view stateName(ExecRecord::State state) {
   switch (state) {
-    case ExecRecord::State::Created: return "created";
-    case ExecRecord::State::Started: return "started";
-    case ExecRecord::State::Exited: return "exited";
+    case ExecRecord::State::Created:
+      return "created";
+    case ExecRecord::State::Started:
+      return "started";
+    case ExecRecord::State::Exited:
+      return "exited";
   }
   return "exited";
 }
@@ -30,12 +33,18 @@ ExecRecord::State stateFromName(std::string_view name) {
 }  // namespace
 
 std::string encodeExecConfig(const model::ExecConfig& config) {
-  return json{{"stdin", config.attach_stdin},   {"stdout", config.attach_stdout},
-              {"stderr", config.attach_stderr}, {"tty", config.tty},
-              {"privileged", config.privileged}, {"detach", config.detach},
-              {"detach_keys", config.detach_keys}, {"user", config.user},
-              {"working_dir", config.working_dir}, {"env", config.env},
-              {"cmd", config.cmd},              {"height", config.console_height},
+  return json{{"stdin", config.attach_stdin},
+              {"stdout", config.attach_stdout},
+              {"stderr", config.attach_stderr},
+              {"tty", config.tty},
+              {"privileged", config.privileged},
+              {"detach", config.detach},
+              {"detach_keys", config.detach_keys},
+              {"user", config.user},
+              {"working_dir", config.working_dir},
+              {"env", config.env},
+              {"cmd", config.cmd},
+              {"height", config.console_height},
               {"width", config.console_width}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -62,14 +71,15 @@ model::ExecConfig decodeStoredExecConfig(const std::string& text) {
   return config;
 }
 
-Result<void> expireExecs(Transaction& transaction, const std::string& container, std::int64_t now_ns) {
+Result<void> expireExecs(Transaction& transaction, const std::string& container,
+                         std::int64_t now_ns) {
   FLO_TRY_ASSIGN(auto old, transaction.prepare("DELETE FROM execs WHERE container = ? AND state ="
                                                " 'exited' AND finished_ns < ?"));
   FLO_TRY(old.bind(container).bind(now_ns - kExecKeptNs).run());
-  FLO_TRY_ASSIGN(auto many,
-                 transaction.prepare("DELETE FROM execs WHERE container = ?1 AND state = 'exited' AND id"
-                                     " NOT IN (SELECT id FROM execs WHERE container = ?1 ORDER BY state"
-                                     " = 'exited', finished_ns DESC LIMIT ?2)"));
+  FLO_TRY_ASSIGN(auto many, transaction.prepare(
+                                "DELETE FROM execs WHERE container = ?1 AND state = 'exited' AND id"
+                                " NOT IN (SELECT id FROM execs WHERE container = ?1 ORDER BY state"
+                                " = 'exited', finished_ns DESC LIMIT ?2)"));
   return many.bind(container).bind(kKeptCount).run();
 }
 
@@ -84,8 +94,9 @@ Result<void> insertExec(Transaction& transaction, const ExecRecord& exec) {
 }
 
 Result<std::optional<ExecRecord>> loadExec(Transaction& transaction, const std::string& id) {
-  FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT container, config, state, pid, exit_code FROM"
-                                                  " execs WHERE id = ?"));
+  FLO_TRY_ASSIGN(auto select,
+                 transaction.prepare("SELECT container, config, state, pid, exit_code FROM"
+                                     " execs WHERE id = ?"));
   select.bind(id);
   FLO_TRY_ASSIGN(const bool row, select.step());
   if (!row) {
@@ -104,8 +115,9 @@ Result<std::optional<ExecRecord>> loadExec(Transaction& transaction, const std::
 }
 
 Result<bool> claimExec(Transaction& transaction, const std::string& id) {
-  FLO_TRY_ASSIGN(auto update, transaction.prepare("UPDATE execs SET state = 'started' WHERE id = ? AND"
-                                                  " state = 'created'"));
+  FLO_TRY_ASSIGN(auto update,
+                 transaction.prepare("UPDATE execs SET state = 'started' WHERE id = ? AND"
+                                     " state = 'created'"));
   FLO_TRY(update.bind(id).run());
   return transaction.changes() == 1;
 }
@@ -117,17 +129,19 @@ Result<void> noteExecPid(Transaction& transaction, const std::string& id, int pi
 
 Result<void> noteExecExit(Transaction& transaction, const std::string& id, int exit_code,
                           std::int64_t now_ns) {
-  FLO_TRY_ASSIGN(auto update,
-                 transaction.prepare("UPDATE execs SET state = 'exited', exit_code = ?, finished_ns = ?"
-                                     " WHERE id = ? AND state <> 'exited'"));
+  FLO_TRY_ASSIGN(
+      auto update,
+      transaction.prepare("UPDATE execs SET state = 'exited', exit_code = ?, finished_ns = ?"
+                          " WHERE id = ? AND state <> 'exited'"));
   return update.bind(exit_code).bind(now_ns).bind(id).run();
 }
 
 Result<std::vector<std::string>> endExecs(Transaction& transaction, const std::string& container,
                                           int exit_code, std::int64_t now_ns) {
-  FLO_TRY_ASSIGN(auto update,
-                 transaction.prepare("UPDATE execs SET state = 'exited', exit_code = ?, finished_ns = ?"
-                                     " WHERE container = ? AND state = 'started' RETURNING id"));
+  FLO_TRY_ASSIGN(
+      auto update,
+      transaction.prepare("UPDATE execs SET state = 'exited', exit_code = ?, finished_ns = ?"
+                          " WHERE container = ? AND state = 'started' RETURNING id"));
   update.bind(exit_code).bind(now_ns).bind(container);
   std::vector<std::string> ended;
   while (true) {
@@ -139,9 +153,11 @@ Result<std::vector<std::string>> endExecs(Transaction& transaction, const std::s
   }
 }
 
-Result<std::vector<std::string>> runningExecs(Transaction& transaction, const std::string& container) {
-  FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT id FROM execs WHERE container = ? AND state ="
-                                                  " 'started' ORDER BY id"));
+Result<std::vector<std::string>> runningExecs(Transaction& transaction,
+                                              const std::string& container) {
+  FLO_TRY_ASSIGN(auto select,
+                 transaction.prepare("SELECT id FROM execs WHERE container = ? AND state ="
+                                     " 'started' ORDER BY id"));
   select.bind(container);
   std::vector<std::string> ids;
   while (true) {

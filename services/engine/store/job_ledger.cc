@@ -10,7 +10,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kResultKeptNs = 600LL * 1'000'000'000LL;
-constexpr std::int64_t kLostJobKeptNs = 86'400LL * 1'000'000'000LL;  // of jobs whose gateway never asked again
+constexpr std::int64_t kLostJobKeptNs =
+    86'400LL * 1'000'000'000LL;  // of jobs whose gateway never asked again
 
 std::string ledgerText(const json& document) {
   return document.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -20,7 +21,8 @@ std::string encodeResult(const JobResult& result) {
   if (result) {
     return ledgerText({{"body", result->body}, {"env", result->env.values()}});
   }
-  return ledgerText({{"error", kindName(result.error().kind())}, {"message", result.error().message()}});
+  return ledgerText(
+      {{"error", kindName(result.error().kind())}, {"message", result.error().message()}});
 }
 
 JobResult decodeResult(std::string_view stored) {
@@ -42,15 +44,17 @@ JobResult decodeResult(std::string_view stored) {
 
 }  // namespace
 
-Result<JobLedger::Taken> JobLedger::take(Transaction& transaction, const std::string& job_id) const {
+Result<JobLedger::Taken> JobLedger::take(Transaction& transaction,
+                                         const std::string& job_id) const {
   Taken taken;
   if (job_id.empty()) {
     return taken;
   }
-  FLO_TRY_ASSIGN(auto upsert,
-                 transaction.prepare("INSERT INTO jobs(id, epoch, state, result, finished_ns)"
-                                     " VALUES(?, 1, 'taken', '', ?) ON CONFLICT(id) DO UPDATE SET epoch"
-                                     " = epoch + (state = 'taken') RETURNING epoch, state, result"));
+  FLO_TRY_ASSIGN(
+      auto upsert,
+      transaction.prepare("INSERT INTO jobs(id, epoch, state, result, finished_ns)"
+                          " VALUES(?, 1, 'taken', '', ?) ON CONFLICT(id) DO UPDATE SET epoch"
+                          " = epoch + (state = 'taken') RETURNING epoch, state, result"));
   upsert.bind(job_id).bind(clock_());
   FLO_TRY_ASSIGN(const bool row, upsert.step());
   if (!row) {
@@ -65,14 +69,15 @@ Result<JobLedger::Taken> JobLedger::take(Transaction& transaction, const std::st
   return taken;
 }
 
-Result<void> JobLedger::finish(Transaction& transaction, const std::string& job_id, std::int64_t epoch,
-                               const JobOutput& result) const {
+Result<void> JobLedger::finish(Transaction& transaction, const std::string& job_id,
+                               std::int64_t epoch, const JobOutput& result) const {
   if (job_id.empty()) {
     return {};
   }
-  FLO_TRY_ASSIGN(auto update,
-                 transaction.prepare("UPDATE jobs SET state = 'done', result = ?, finished_ns = ? WHERE"
-                                     " id = ? AND epoch = ? AND state = 'taken'"));
+  FLO_TRY_ASSIGN(
+      auto update,
+      transaction.prepare("UPDATE jobs SET state = 'done', result = ?, finished_ns = ? WHERE"
+                          " id = ? AND epoch = ? AND state = 'taken'"));
   FLO_TRY(update.bind(result.body).bind(clock_()).bind(job_id).bind(epoch).run());
   if (transaction.changes() != 1) {
     return Error{ErrorKind::Conflict, "job " + job_id + " was taken over by another worker"};
@@ -82,8 +87,9 @@ Result<void> JobLedger::finish(Transaction& transaction, const std::string& job_
 
 Result<JobLedger::Claimed> JobLedger::claim(Transaction& transaction, const Claim& claim) const {
   Claimed claimed;
-  FLO_TRY_ASSIGN(auto select,
-                 transaction.prepare("SELECT epoch, state, result, owner, before FROM jobs WHERE id = ?"));
+  FLO_TRY_ASSIGN(
+      auto select,
+      transaction.prepare("SELECT epoch, state, result, owner, before FROM jobs WHERE id = ?"));
   select.bind(claim.job_id);
   FLO_TRY_ASSIGN(const bool known, select.step());
   claimed.epoch = known ? select.integer(0) + 1 : 1;
@@ -91,7 +97,8 @@ Result<JobLedger::Claimed> JobLedger::claim(Transaction& transaction, const Clai
   claimed.before = known ? select.text(4) : claim.before;
   const std::string owner = known ? select.text(3) : "";
   if (known && select.view(1) != "taken") {
-    claimed.result = select.view(1) == "settled" ? decodeResult(select.view(2)) : JobResult(JobOutput{select.text(2), {}});
+    claimed.result = select.view(1) == "settled" ? decodeResult(select.view(2))
+                                                 : JobResult(JobOutput{select.text(2), {}});
     return claimed;
   }
   if (known && owner != claim.owner && owner != claim.dead_owner) {
@@ -99,10 +106,11 @@ Result<JobLedger::Claimed> JobLedger::claim(Transaction& transaction, const Clai
     return claimed;
   }
   // finished_ns is the time of the claim until the job is done.
-  FLO_TRY_ASSIGN(auto upsert,
-                 transaction.prepare("INSERT INTO jobs(id, epoch, state, result, finished_ns, owner, before)"
-                                     " VALUES(?, ?, 'taken', '', ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
-                                     " epoch = excluded.epoch, owner = excluded.owner"));
+  FLO_TRY_ASSIGN(
+      auto upsert,
+      transaction.prepare("INSERT INTO jobs(id, epoch, state, result, finished_ns, owner, before)"
+                          " VALUES(?, ?, 'taken', '', ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
+                          " epoch = excluded.epoch, owner = excluded.owner"));
   FLO_TRY(upsert.bind(claim.job_id)
               .bind(claimed.epoch)
               .bind(clock_())
@@ -112,11 +120,12 @@ Result<JobLedger::Claimed> JobLedger::claim(Transaction& transaction, const Clai
   return claimed;
 }
 
-Result<void> JobLedger::settle(Transaction& transaction, const std::string& job_id, std::int64_t epoch,
-                               const JobResult& result) const {
-  FLO_TRY_ASSIGN(auto update,
-                 transaction.prepare("UPDATE jobs SET state = 'settled', result = ?, finished_ns = ? WHERE"
-                                     " id = ? AND epoch = ? AND state = 'taken'"));
+Result<void> JobLedger::settle(Transaction& transaction, const std::string& job_id,
+                               std::int64_t epoch, const JobResult& result) const {
+  FLO_TRY_ASSIGN(
+      auto update,
+      transaction.prepare("UPDATE jobs SET state = 'settled', result = ?, finished_ns = ? WHERE"
+                          " id = ? AND epoch = ? AND state = 'taken'"));
   FLO_TRY(update.bind(encodeResult(result)).bind(clock_()).bind(job_id).bind(epoch).run());
   if (transaction.changes() != 1) {
     return Error{ErrorKind::Conflict, "job " + job_id + " was taken over by another worker"};
@@ -124,7 +133,8 @@ Result<void> JobLedger::settle(Transaction& transaction, const std::string& job_
   return {};
 }
 
-Result<std::optional<JobResult>> JobLedger::find(Transaction& transaction, const std::string& job_id) const {
+Result<std::optional<JobResult>> JobLedger::find(Transaction& transaction,
+                                                 const std::string& job_id) const {
   FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT state, result FROM jobs WHERE id = ?"));
   select.bind(job_id);
   FLO_TRY_ASSIGN(const bool known, select.step());
@@ -139,8 +149,9 @@ Result<std::optional<JobResult>> JobLedger::find(Transaction& transaction, const
 
 Result<void> JobLedger::expire() {
   return database_.write(Durability::Relaxed, [this](Transaction& transaction) -> Result<void> {
-    FLO_TRY_ASSIGN(auto remove, transaction.prepare("DELETE FROM jobs WHERE finished_ns < ? AND (state !="
-                                                    " 'taken' OR finished_ns < ?)"));
+    FLO_TRY_ASSIGN(auto remove,
+                   transaction.prepare("DELETE FROM jobs WHERE finished_ns < ? AND (state !="
+                                       " 'taken' OR finished_ns < ?)"));
     return remove.bind(clock_() - kResultKeptNs).bind(clock_() - kLostJobKeptNs).run();
   });
 }

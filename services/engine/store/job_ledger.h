@@ -16,9 +16,9 @@ namespace flotilla::engine {
 class JobLedger {
  public:
   struct Taken {
-    std::int64_t epoch = 0;             // of this attempt
-    std::optional<JobOutput> result;    // the job is done already: answer this
-    bool again = false;                 // an earlier attempt did not finish: look at the world first
+    std::int64_t epoch = 0;           // of this attempt
+    std::optional<JobOutput> result;  // the job is done already: answer this
+    bool again = false;               // an earlier attempt did not finish: look at the world first
   };
 
   /// For jobs that several workers may get (LedgerGuard).

@@ -24,7 +24,8 @@ namespace flotilla::engine {
 ///   <run>/                         /run/flotilla, gone at reboot, 0711 root
 ///     flotilla.sock flotilla.pid
 ///     crun/                        the runtime's --root
-///     streams/                     0750: stream ports of workers; with --group it, containers/ and what is in them
+///     streams/                     0750: stream ports of workers; with --group it, containers/ and
+///     what is in them
 ///                                  are of the gateways' group
 ///     locks/<id>.lock              per-container transition locks
 ///     workers/<worker>.lock        held by each worker as long as it lives
@@ -46,13 +47,25 @@ class Paths {
   [[nodiscard]] std::string tmp() const { return root_ + "/tmp"; }
   [[nodiscard]] std::string programs() const { return root_ + "/bin"; }
   [[nodiscard]] std::string containers() const { return root_ + "/containers"; }
-  [[nodiscard]] std::string container(const std::string& id) const { return containers() + "/" + id; }
-  [[nodiscard]] std::string journal(const std::string& id) const { return container(id) + "/journal"; }
-  [[nodiscard]] std::string log(const std::string& id) const { return container(id) + "/" + id + "-json.log"; }
-  [[nodiscard]] std::string bundle(const std::string& id) const { return container(id) + "/bundle"; }
-  [[nodiscard]] std::string rootfs(const std::string& id) const { return container(id) + "/rootfs"; }
+  [[nodiscard]] std::string container(const std::string& id) const {
+    return containers() + "/" + id;
+  }
+  [[nodiscard]] std::string journal(const std::string& id) const {
+    return container(id) + "/journal";
+  }
+  [[nodiscard]] std::string log(const std::string& id) const {
+    return container(id) + "/" + id + "-json.log";
+  }
+  [[nodiscard]] std::string bundle(const std::string& id) const {
+    return container(id) + "/bundle";
+  }
+  [[nodiscard]] std::string rootfs(const std::string& id) const {
+    return container(id) + "/rootfs";
+  }
   [[nodiscard]] std::string runContainers() const { return run_ + "/containers"; }
-  [[nodiscard]] std::string runContainer(const std::string& id) const { return runContainers() + "/" + id; }
+  [[nodiscard]] std::string runContainer(const std::string& id) const {
+    return runContainers() + "/" + id;
+  }
   [[nodiscard]] std::string runtimeRoot() const { return run_ + "/crun"; }
   [[nodiscard]] std::string streams() const { return run_ + "/streams"; }
   [[nodiscard]] std::string locks() const { return run_ + "/locks"; }

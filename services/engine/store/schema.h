@@ -6,7 +6,8 @@
 
 namespace flotilla::engine {
 
-/// Schema of containers, execs, events, waiters, tombstones and jobs ("core", "specs"), for Database::open.
+/// Schema of containers, execs, events, waiters, tombstones and jobs ("core", "specs"), for
+/// Database::open.
 std::vector<Migration> coreMigrations();
 
 }  // namespace flotilla::engine

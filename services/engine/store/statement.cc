@@ -77,7 +77,9 @@ Result<void> Statement::run() {
   return {};
 }
 
-std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
 
 std::string_view Statement::view(int column) const {
   const auto* text = sqlite3_column_blob(statement_, column);

@@ -6,9 +6,12 @@ namespace flotilla::engine {
 
 std::string_view conditionName(WaitCondition condition) {
   switch (condition) {
-    case WaitCondition::NotRunning: return "not-running";
-    case WaitCondition::NextExit: return "next-exit";
-    case WaitCondition::Removed: return "removed";
+    case WaitCondition::NotRunning:
+      return "not-running";
+    case WaitCondition::NextExit:
+      return "next-exit";
+    case WaitCondition::Removed:
+      return "removed";
   }
   return "not-running";
 }
@@ -27,9 +30,10 @@ std::optional<WaitCondition> conditionFromName(std::string_view name) {
 }
 
 Result<std::optional<WaiterRow>> findWaiter(Transaction& transaction, const std::string& job) {
-  FLO_TRY_ASSIGN(auto select,
-                 transaction.prepare("SELECT container, condition, position, answered, exit_code, error"
-                                     " FROM waiters WHERE job = ?"));
+  FLO_TRY_ASSIGN(
+      auto select,
+      transaction.prepare("SELECT container, condition, position, answered, exit_code, error"
+                          " FROM waiters WHERE job = ?"));
   select.bind(job);
   FLO_TRY_ASSIGN(const bool found, select.step());
   if (!found) {
@@ -63,15 +67,17 @@ Result<void> deleteWaiter(Transaction& transaction, const std::string& job) {
   return remove.bind(job).run();
 }
 
-Result<std::vector<WaitAnswer>> answerWaiters(Transaction& transaction, const std::string& container,
+Result<std::vector<WaitAnswer>> answerWaiters(Transaction& transaction,
+                                              const std::string& container,
                                               const std::vector<WaitCondition>& conditions,
                                               int exit_code, const std::string& error) {
   std::vector<WaitAnswer> answers;
   for (const WaitCondition condition : conditions) {
-    FLO_TRY_ASSIGN(auto update,
-                   transaction.prepare("UPDATE waiters SET answered = 1, exit_code = ?, error = ? WHERE"
-                                       " container = ? AND condition = ? AND answered = 0"
-                                       " RETURNING job"));
+    FLO_TRY_ASSIGN(
+        auto update,
+        transaction.prepare("UPDATE waiters SET answered = 1, exit_code = ?, error = ? WHERE"
+                            " container = ? AND condition = ? AND answered = 0"
+                            " RETURNING job"));
     update.bind(exit_code).bind(error).bind(container).bind(conditionName(condition));
     while (true) {
       FLO_TRY_ASSIGN(const bool row, update.step());
@@ -85,8 +91,8 @@ Result<std::vector<WaitAnswer>> answerWaiters(Transaction& transaction, const st
 }
 
 Result<void> expireWaiters(Transaction& transaction, std::int64_t before_ns) {
-  FLO_TRY_ASSIGN(auto remove,
-                 transaction.prepare("DELETE FROM waiters WHERE answered = 1 AND registered_ns < ?"));
+  FLO_TRY_ASSIGN(auto remove, transaction.prepare(
+                                  "DELETE FROM waiters WHERE answered = 1 AND registered_ns < ?"));
   return remove.bind(before_ns).run();
 }
 

@@ -28,7 +28,7 @@ struct WaitAnswer {
 struct WaiterRow {
   std::string job, container;
   WaitCondition condition = WaitCondition::NotRunning;
-  std::uint64_t position = 0;          // journal position at registration
+  std::uint64_t position = 0;  // journal position at registration
   std::optional<WaitAnswer> answer;
 };
 
@@ -37,7 +37,8 @@ Result<void> insertWaiter(Transaction& transaction, const WaiterRow& row, std::i
 Result<void> deleteWaiter(Transaction& transaction, const std::string& job);
 
 /// Answers the unanswered waiters of `container` for one of `conditions`; returns whom.
-Result<std::vector<WaitAnswer>> answerWaiters(Transaction& transaction, const std::string& container,
+Result<std::vector<WaitAnswer>> answerWaiters(Transaction& transaction,
+                                              const std::string& container,
                                               const std::vector<WaitCondition>& conditions,
                                               int exit_code, const std::string& error);
 /// Rows registered before `before_ns` that were answered: nobody will ask for them again.

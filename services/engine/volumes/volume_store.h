@@ -17,7 +17,7 @@ namespace flotilla::engine {
 struct Volume {
   std::string name, driver = "local", mountpoint, created_at;  // RFC 3339, seconds, UTC
   std::map<std::string, std::string> labels, options;
-  bool anonymous = false;   // has the label com.docker.volume.anonymous
+  bool anonymous = false;  // has the label com.docker.volume.anonymous
 };
 
 /// POST /volumes/create. An empty name makes an anonymous volume.
@@ -27,7 +27,7 @@ struct VolumeRequest {
 };
 
 struct VolumeOptions {
-  std::string directory;    // <root>/volumes
+  std::string directory;  // <root>/volumes
   /// IDs of the containers that mention a volume, running or not; called without locks held.
   std::function<Result<std::vector<std::string>>(const std::string& volume)> users;
 };
@@ -37,8 +37,8 @@ struct VolumeOptions {
 /// store. Thread-safe.
 class VolumeStore {
  public:
-  /// Makes the directory and cleans up after a crash. `database` was opened with volumeMigrations();
-  /// both references outlive the store.
+  /// Makes the directory and cleans up after a crash. `database` was opened with
+  /// volumeMigrations(); both references outlive the store.
   static Result<std::unique_ptr<VolumeStore>> create(Database& database, EventLog& events,
                                                      VolumeOptions options);
   virtual ~VolumeStore() = default;

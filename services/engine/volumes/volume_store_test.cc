@@ -108,7 +108,7 @@ TEST_F(VolumeStoreTest, RefusesRequestsInDockersWords) {
   EXPECT_EQ(refusal({.name = "ok", .driver = {}, .labels = {}, .options = {{"type", "tmpfs"}}}),
             "create ok: missing required option: \"device\"");
   for (const std::string& name : {std::string("a\0b", 3), std::string(256, 'a'),
-                                 std::string(".hidden"), std::string("a b")}) {
+                                  std::string(".hidden"), std::string("a b")}) {
     EXPECT_EQ(store_->ensure(name).error().kind(), ErrorKind::InvalidArgument) << name;
   }
   EXPECT_TRUE(store_->list()->empty());

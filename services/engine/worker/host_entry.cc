@@ -26,8 +26,9 @@ Result<fs::path> programsOfImage() {
   const fs::path folder = fs::read_symlink("/proc/self/exe", failed).parent_path() / "host";
   fs::directory_iterator at(folder, failed);
   if (failed || at == fs::directory_iterator()) {
-    return Error{ErrorKind::InvalidArgument, "--enter-host is for the engine's image: there are no programs in " +
-                                                 folder.string()};
+    return Error{
+        ErrorKind::InvalidArgument,
+        "--enter-host is for the engine's image: there are no programs in " + folder.string()};
   }
   return at->path();
 }
@@ -53,7 +54,8 @@ pid_t parentOf(pid_t pid) {
   const std::size_t name_end = text ? text->rfind(')') : std::string::npos;
   pid_t parent = 0;
   if (name_end != std::string::npos && name_end + 4 < text->size()) {
-    std::from_chars(text->data() + name_end + 4, text->data() + text->size(), parent);  // ") S 4711 ..."
+    std::from_chars(text->data() + name_end + 4, text->data() + text->size(),
+                    parent);  // ") S 4711 ..."
   }
   return parent;
 }
@@ -68,9 +70,10 @@ Result<Namespaces> findHost() {
       return *std::move(outer);
     }
   }
-  return Error{ErrorKind::InvalidArgument,
-               "--enter-host: no process of the host can be seen; the container needs the host's pids (pid: host)"
-               " and the capability SYS_PTRACE"};
+  return Error{
+      ErrorKind::InvalidArgument,
+      "--enter-host: no process of the host can be seen; the container needs the host's pids (pid: host)"
+      " and the capability SYS_PTRACE"};
 }
 
 }  // namespace
@@ -86,11 +89,13 @@ Result<HostEntry> enterHost(const Paths& paths) {
   if (!entry.container_root) {
     return sysError("open /", errno);
   }
-  if (::setns(host.cgroup.get(), CLONE_NEWCGROUP) != 0 || ::setns(host.mount.get(), CLONE_NEWNS) != 0) {
+  if (::setns(host.cgroup.get(), CLONE_NEWCGROUP) != 0 ||
+      ::setns(host.mount.get(), CLONE_NEWNS) != 0) {
     return sysError("enter the host's namespaces", errno);
   }
   const ProgramStore store(paths.programs());
-  FLO_TRY_ASSIGN(entry.programs, store.place(entry.ofContainer(source), source.filename().string()));
+  FLO_TRY_ASSIGN(entry.programs,
+                 store.place(entry.ofContainer(source), source.filename().string()));
   store.removeUnused();
   log::info("works on the host", {{"programs", entry.programs.folder}});
   return entry;

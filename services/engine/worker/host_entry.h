@@ -19,10 +19,10 @@ struct HostEntry {
 };
 
 /// Makes a process that was started in a container one of the host's (docs/adr/0005): its
-/// mount and cgroup namespaces become those of process 1, or of what started the container. The programs it starts from then on are
-/// copied to paths.programs() and stay there while they run, so that shims, and what shims run,
-/// outlive the container, its image and its successor. The container must share the host's pid
-/// namespace. Only while there is a single thread.
+/// mount and cgroup namespaces become those of process 1, or of what started the container. The
+/// programs it starts from then on are copied to paths.programs() and stay there while they run, so
+/// that shims, and what shims run, outlive the container, its image and its successor. The
+/// container must share the host's pid namespace. Only while there is a single thread.
 ///
 /// The image has them in the folder host/ beside this program, in one folder named by its digest:
 /// flotilla-shim, flotilla-unpack, crun, tini-static, ld.so and, in lib/, all libraries of these.

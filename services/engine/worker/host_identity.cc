@@ -26,17 +26,19 @@ Result<std::string> hostIdentity(const std::string& data_root) {
   if (::stat(data_root.c_str(), &status) != 0) {
     return sysError("stat " + data_root, errno);
   }
-  return "machine " + firstLine("/etc/machine-id") + " boot " + firstLine("/proc/sys/kernel/random/boot_id") +
-         " folder " + std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+  return "machine " + firstLine("/etc/machine-id") + " boot " +
+         firstLine("/proc/sys/kernel/random/boot_id") + " folder " + std::to_string(status.st_dev) +
+         ":" + std::to_string(status.st_ino);
 }
 
 Result<std::string> settleEngineId(const std::string& data_root, const std::string& wanted) {
   const std::string path = Paths(data_root, "").engineId();
   std::error_code missing;
   if (!wanted.empty() && !std::filesystem::exists(path, missing)) {
-    const bool plain = wanted.size() <= 128 && std::all_of(wanted.begin(), wanted.end(), [](unsigned char c) {
-      return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-    });
+    const bool plain =
+        wanted.size() <= 128 && std::all_of(wanted.begin(), wanted.end(), [](unsigned char c) {
+          return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+        });
     if (!plain) {
       return Error{ErrorKind::InvalidArgument, "bad engine ID \"" + wanted + "\""};
     }

@@ -29,8 +29,8 @@ constexpr const char* kHalfMade = ".new-";
 bool isStill(int fd, const std::string& path) {
   struct stat held {};
   struct stat named {};
-  return ::fstat(fd, &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
-         held.st_dev == named.st_dev;
+  return ::fstat(fd, &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
 UniqueFd openFolder(const std::string& path) {
@@ -41,7 +41,8 @@ UniqueFd openFolder(const std::string& path) {
 std::set<std::string> versionsThatRun(const fs::path& folder) {
   std::set<std::string> versions;
   std::error_code failed;
-  for (fs::directory_iterator at("/proc", failed), end; !failed && at != end; at.increment(failed)) {
+  for (fs::directory_iterator at("/proc", failed), end; !failed && at != end;
+       at.increment(failed)) {
     const std::string name = at->path().filename();
     if (std::isdigit(static_cast<unsigned char>(name.front())) == 0) {
       continue;
@@ -57,7 +58,8 @@ std::set<std::string> versionsThatRun(const fs::path& folder) {
 
 }  // namespace
 
-Result<ProgramStore::Version> ProgramStore::place(const std::string& source, const std::string& digest) const {
+Result<ProgramStore::Version> ProgramStore::place(const std::string& source,
+                                                  const std::string& digest) const {
   Version version{folder_ + "/" + digest, {}};
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < deadline) {
@@ -66,7 +68,8 @@ Result<ProgramStore::Version> ProgramStore::place(const std::string& source, con
       FLO_TRY(copy(source, digest));
       continue;
     }
-    if (::flock(version.in_use.get(), LOCK_SH | LOCK_NB) == 0 && isStill(version.in_use.get(), version.folder)) {
+    if (::flock(version.in_use.get(), LOCK_SH | LOCK_NB) == 0 &&
+        isStill(version.in_use.get(), version.folder)) {
       return version;
     }
     std::this_thread::sleep_for(kPause);  // somebody is about to remove it
@@ -105,13 +108,15 @@ Result<void> ProgramStore::copy(const std::string& source, const std::string& di
 
 void ProgramStore::removeUnused() const {
   std::error_code failed;
-  for (fs::directory_iterator at(folder_, failed), end; !failed && at != end; at.increment(failed)) {
+  for (fs::directory_iterator at(folder_, failed), end; !failed && at != end;
+       at.increment(failed)) {
     const std::string path = at->path();
     const UniqueFd lock = openFolder(path);
     if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
       continue;  // a worker's
     }
-    // Looked at under the lock: only whoever holds a version starts its programs, or they themselves.
+    // Looked at under the lock: only whoever holds a version starts its programs, or they
+    // themselves.
     if (versionsThatRun(fs::path(folder_)).count(at->path().filename()) == 0) {
       std::error_code kept;
       fs::remove_all(path, kept);

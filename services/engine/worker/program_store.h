@@ -12,7 +12,8 @@ namespace flotilla::engine {
 /// for each version, named by the digest of its content, in `<root>/bin`.
 class ProgramStore {
  public:
-  /// A version in use: it is not removed while this lives, nor while a process runs one of its programs.
+  /// A version in use: it is not removed while this lives, nor while a process runs one of its
+  /// programs.
   struct Version {
     std::string folder;
     UniqueFd in_use;

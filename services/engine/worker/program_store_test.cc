@@ -30,7 +30,9 @@ class ProgramStoreTest : public testing::Test {
     EXPECT_TRUE(version) << version.error().message();
     return version ? std::move(*version) : ProgramStore::Version{};
   }
-  [[nodiscard]] bool isThere(const std::string& name) const { return fs::exists(top_ / "bin" / name); }
+  [[nodiscard]] bool isThere(const std::string& name) const {
+    return fs::exists(top_ / "bin" / name);
+  }
 
   const fs::path top_ = fs::temp_directory_path() / ("program-store-" + randomHex(8));
   const fs::path source_ = top_ / "source";
@@ -41,7 +43,8 @@ TEST_F(ProgramStoreTest, CopiesWhatIsExecutableOnce) {
   const auto first = placed("one");
   EXPECT_EQ(first.folder, top_ / "bin" / "one");
   EXPECT_TRUE(fs::exists(fs::path(first.folder) / "lib" / "a.so"));
-  EXPECT_NE(fs::status(fs::path(first.folder) / "sleep").permissions() & fs::perms::owner_exec, fs::perms::none);
+  EXPECT_NE(fs::status(fs::path(first.folder) / "sleep").permissions() & fs::perms::owner_exec,
+            fs::perms::none);
   fs::remove_all(source_);  // the second time it is not read
   EXPECT_EQ(placed("one").folder, first.folder);
 }
@@ -49,7 +52,8 @@ TEST_F(ProgramStoreTest, CopiesWhatIsExecutableOnce) {
 TEST_F(ProgramStoreTest, ManyAtOnceGetTheSameWholeCopy) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
-    threads.emplace_back([this] { EXPECT_TRUE(fs::exists(fs::path(placed("one").folder) / "sleep")); });
+    threads.emplace_back(
+        [this] { EXPECT_TRUE(fs::exists(fs::path(placed("one").folder) / "sleep")); });
   }
   for (auto& thread : threads) {
     thread.join();

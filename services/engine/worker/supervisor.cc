@@ -25,19 +25,23 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLastPause{5'000};
-constexpr std::chrono::seconds kLivedWell{10};  // a worker that lived so long is started again at once
+constexpr std::chrono::seconds kLivedWell{
+    10};  // a worker that lived so long is started again at once
 constexpr std::chrono::seconds kBeyondDrain{10};
 constexpr int kReadyFd = 3;
 
 class Supervisor {
  public:
   Supervisor(const WorkerOptions& options, std::vector<std::string> arguments)
-      : options_(options), arguments_(std::move(arguments)), slots_(static_cast<std::size_t>(options.workers)) {}
+      : options_(options),
+        arguments_(std::move(arguments)),
+        slots_(static_cast<std::size_t>(options.workers)) {}
 
   Result<void> run() {
     FLO_TRY_ASSIGN(reactor_, Reactor::create());
-    FLO_TRY_ASSIGN(const auto signals, process::Signals::create(
-                                           *reactor_, {.terminate = [this] { terminate(); }, .reload = [] {}}));
+    FLO_TRY_ASSIGN(const auto signals,
+                   process::Signals::create(
+                       *reactor_, {.terminate = [this] { terminate(); }, .reload = [] {}}));
     for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
       start(slot);
     }
@@ -64,7 +68,8 @@ class Supervisor {
     ProcessSpec spec;
     spec.argv = arguments_;
     spec.argv.insert(spec.argv.end(), {"--worker-slot", std::to_string(index)});
-    spec.fds = {{STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}, {theirs.get(), kReadyFd}};
+    spec.fds = {
+        {STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}, {theirs.get(), kReadyFd}};
     auto started = Process::spawn(spec);
     if (!started) {
       log::error("cannot start a worker", {{"error", started.error().message()}});
@@ -77,8 +82,10 @@ class Supervisor {
 
   void watch(std::size_t index) {
     Slot& slot = slots_[index];
-    const auto ended = reactor_->watch(slot.worker->pidFd(), EPOLLIN, [this, index](std::uint32_t) { over(index); });
-    const auto ready = reactor_->watch(slot.ready.get(), EPOLLIN, [this, index](std::uint32_t) { heard(index); });
+    const auto ended = reactor_->watch(slot.worker->pidFd(), EPOLLIN,
+                                       [this, index](std::uint32_t) { over(index); });
+    const auto ready =
+        reactor_->watch(slot.ready.get(), EPOLLIN, [this, index](std::uint32_t) { heard(index); });
     if (!ended || !ready) {
       log::error("cannot watch a worker", {{"error", (ended ? ready : ended).error().message()}});
     }
@@ -109,7 +116,8 @@ class Supervisor {
     const auto exit = slot.worker->wait(milliseconds(1'000));
     slot.worker.reset();
     const int code = exit ? exit->code : -1;
-    log::warning("a worker ended", {{"slot", std::to_string(index)}, {"code", std::to_string(code)}});
+    log::warning("a worker ended",
+                 {{"slot", std::to_string(index)}, {"code", std::to_string(code)}});
     if (code == kHopeless) {
       failure_ = Error{ErrorKind::Internal, "a worker cannot run; its log says why"};
       terminate();
@@ -117,7 +125,8 @@ class Supervisor {
     if (!ending_) {
       return startLater(index);
     }
-    if (std::none_of(slots_.begin(), slots_.end(), [](const Slot& other) { return other.worker.has_value(); })) {
+    if (std::none_of(slots_.begin(), slots_.end(),
+                     [](const Slot& other) { return other.worker.has_value(); })) {
       reactor_->stop();
     }
   }
@@ -139,8 +148,10 @@ class Supervisor {
     }
     process::notifyServiceManager("STOPPING=1");
     signalAll(SIGTERM);
-    reactor_->runAfter(std::chrono::seconds(options_.drain_seconds) + kBeyondDrain, [this] { signalAll(SIGKILL); });
-    if (std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.worker.has_value(); })) {
+    reactor_->runAfter(std::chrono::seconds(options_.drain_seconds) + kBeyondDrain,
+                       [this] { signalAll(SIGKILL); });
+    if (std::none_of(slots_.begin(), slots_.end(),
+                     [](const Slot& slot) { return slot.worker.has_value(); })) {
       reactor_->stop();
     }
   }
@@ -148,7 +159,8 @@ class Supervisor {
   void signalAll(int number) {
     for (Slot& slot : slots_) {
       if (slot.worker) {
-        static_cast<void>(slot.worker->signal(number).has_value());  // one that has ended is reported
+        static_cast<void>(
+            slot.worker->signal(number).has_value());  // one that has ended is reported
       }
     }
   }

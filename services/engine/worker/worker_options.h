@@ -42,6 +42,7 @@ struct WorkerOptions {
 };
 
 /// Nothing to run when --help or --version was answered on `out`. Errors: InvalidArgument.
-Result<std::optional<WorkerOptions>> parseWorkerOptions(int argc, const char* const* argv, std::ostream& out);
+Result<std::optional<WorkerOptions>> parseWorkerOptions(int argc, const char* const* argv,
+                                                        std::ostream& out);
 
 }  // namespace flotilla::engine

@@ -34,7 +34,8 @@ constexpr std::uint16_t kMetricsPort = 9324;
 constexpr int kMetricsPorts = 16;  // tried, from the one that was asked for
 constexpr std::chrono::milliseconds kDrainLook{20};
 // Jobs that wait for something or follow something: another worker, or the client, takes them up.
-constexpr std::array<std::string_view, 4> kEndless = {"container_wait", "events", "container_logs", "container_stats"};
+constexpr std::array<std::string_view, 4> kEndless = {"container_wait", "events", "container_logs",
+                                                      "container_stats"};
 
 std::string hostName() {
   std::array<char, 256> name{};
@@ -43,7 +44,8 @@ std::string hostName() {
 
 class WorkerProcess {
  public:
-  WorkerProcess(const WorkerOptions& options, int ready_fd) : options_(options), ready_fd_(ready_fd) {}
+  WorkerProcess(const WorkerOptions& options, int ready_fd)
+      : options_(options), ready_fd_(ready_fd) {}
 
   ~WorkerProcess() {
     if (starter_.joinable()) {
@@ -68,8 +70,9 @@ class WorkerProcess {
     FLO_TRY_ASSIGN(reactor_, Reactor::create());
     FLO_TRY(makeQueue(paths));
     FLO_TRY(makeService(paths));
-    FLO_TRY_ASSIGN(const auto signals, process::Signals::create(
-                                           *reactor_, {.terminate = [this] { drain(); }, .reload = [] {}}));
+    FLO_TRY_ASSIGN(
+        const auto signals,
+        process::Signals::create(*reactor_, {.terminate = [this] { drain(); }, .reload = [] {}}));
     FLO_TRY_ASSIGN(const auto status, openStatus());
     starter_ = std::thread([this] {
       ::pthread_setname_np(::pthread_self(), "engine-start");
@@ -85,10 +88,11 @@ class WorkerProcess {
   Result<void> readFiles() {
     FLO_TRY_ASSIGN(queue_options_, queueOptions(options_.queue));
     if (!options_.stream_listen.empty() || !options_.tls_cert.empty()) {
-      FLO_TRY_ASSIGN(tls_, net::TlsContext::create({.cert_file = options_.tls_cert,
-                                                    .key_file = options_.tls_key,
-                                                    .ca_file = options_.tls_ca_cert,
-                                                    .peer_check = net::TlsContext::PeerCheck::Required}));
+      FLO_TRY_ASSIGN(tls_,
+                     net::TlsContext::create({.cert_file = options_.tls_cert,
+                                              .key_file = options_.tls_key,
+                                              .ca_file = options_.tls_ca_cert,
+                                              .peer_check = net::TlsContext::PeerCheck::Required}));
     }
     return {};
   }
@@ -111,7 +115,8 @@ class WorkerProcess {
     queue_options.worker_id = worker_id_;
     queue_options.workers_folder = paths.workers();
     FLO_TRY_ASSIGN(queue_options.host_identity, hostIdentity(options_.data_root));
-    FLO_TRY_ASSIGN(registration_, HostRegistration::create(options_, queue_options.target, engine_id_, name(), *reactor_));
+    FLO_TRY_ASSIGN(registration_, HostRegistration::create(options_, queue_options.target,
+                                                           engine_id_, name(), *reactor_));
     queue_options.on_owned = [this] {
       owned_ = true;
       registerHost();
@@ -154,7 +159,8 @@ class WorkerProcess {
       engine.stream_export = StreamExporter::Options{
           .listen = std::move(listen), .advertise = options_.stream_advertise, .tls = tls_};
     }
-    FLO_TRY_ASSIGN(service_, EngineService::create(std::move(engine), *reactor_, *queue_, metrics_));
+    FLO_TRY_ASSIGN(service_,
+                   EngineService::create(std::move(engine), *reactor_, *queue_, metrics_));
     return {};
   }
 
@@ -170,8 +176,9 @@ class WorkerProcess {
     }
     auto opened = openStatus(address);
     // Other workers of this host may have been started with the same port.
-    for (int more = 1; !opened && opened.error().kind() == ErrorKind::Conflict && more < kMetricsPorts &&
-                       address.kind == net::Address::Kind::Tcp && address.port != 0;
+    for (int more = 1;
+         !opened && opened.error().kind() == ErrorKind::Conflict && more < kMetricsPorts &&
+         address.kind == net::Address::Kind::Tcp && address.port != 0;
          ++more) {
       ++address.port;
       opened = openStatus(address);
@@ -181,9 +188,11 @@ class WorkerProcess {
 
   Result<std::unique_ptr<StatusPort>> openStatus(const net::Address& address) {
     const auto health = [this]() -> Result<void> {
-      return serving_ ? queue_->health() : Result<void>{Error{ErrorKind::Unavailable, "starting or ending"}};
+      return serving_ ? queue_->health()
+                      : Result<void>{Error{ErrorKind::Unavailable, "starting or ending"}};
     };
-    return StatusPort::listen(*reactor_, metrics_, {.address = address, .tls = tls_, .health = health});
+    return StatusPort::listen(*reactor_, metrics_,
+                              {.address = address, .tls = tls_, .health = health});
   }
 
   void begun(const Result<void>& started) {
@@ -201,7 +210,9 @@ class WorkerProcess {
     }
   }
 
-  [[nodiscard]] std::string name() const { return options_.name.empty() ? hostName() : options_.name; }
+  [[nodiscard]] std::string name() const {
+    return options_.name.empty() ? hostName() : options_.name;
+  }
 
   void registerHost() {
     if (registration_ && leads_ && owned_) {
@@ -227,7 +238,8 @@ class WorkerProcess {
 
   /// Takes no more jobs and waits for those that come to an end.
   void drain() {
-    log::info("worker drains", {{"worker", worker_id_}, {"deadline_s", std::to_string(options_.drain_seconds)}});
+    log::info("worker drains",
+              {{"worker", worker_id_}, {"deadline_s", std::to_string(options_.drain_seconds)}});
     process::notifyServiceManager("STOPPING=1");
     serving_ = false;
     service_->stop();
@@ -256,8 +268,8 @@ class WorkerProcess {
     queue_->abandon();
     const auto running = queue_->running();
     if (!running.empty()) {
-      // A thread may be in one of them for long. Nothing that matters is in this process' memory, and
-      // whoever takes over looks at the world.
+      // A thread may be in one of them for long. Nothing that matters is in this process' memory,
+      // and whoever takes over looks at the world.
       log::info("worker leaves jobs to others", {{"jobs", std::to_string(running.size())}});
       std::_Exit(failure_ ? 1 : 0);
     }
@@ -276,7 +288,7 @@ class WorkerProcess {
   const std::string worker_id_ = std::to_string(::getpid()) + "-" + randomHex(4);
   std::string engine_id_;
   std::optional<RedisQueueOptions> queue_options_;
-  net::TlsContextPtr tls_;  // null: no certificate was given
+  net::TlsContextPtr tls_;         // null: no certificate was given
   std::optional<HostEntry> host_;  // absent: this process is the host's already
   Metrics metrics_;
   UniqueFd start_turn_;
@@ -284,9 +296,9 @@ class WorkerProcess {
   std::unique_ptr<RedisQueue> queue_;
   std::unique_ptr<EngineService> service_;
   std::unique_ptr<HostRegistration> registration_;  // null: the host is not announced
-  bool leads_ = false;    // the host's workers
-  bool owned_ = false;    // the engine id is this host's
-  bool refused_ = false;  // it is another's
+  bool leads_ = false;                              // the host's workers
+  bool owned_ = false;                              // the engine id is this host's
+  bool refused_ = false;                            // it is another's
   std::thread starter_;
   bool serving_ = false;
   Reactor::Clock::time_point drained_at_;
@@ -295,6 +307,8 @@ class WorkerProcess {
 
 }  // namespace
 
-Result<void> runWorker(const WorkerOptions& options, int ready_fd) { return WorkerProcess(options, ready_fd).run(); }
+Result<void> runWorker(const WorkerOptions& options, int ready_fd) {
+  return WorkerProcess(options, ready_fd).run();
+}
 
 }  // namespace flotilla::engine

@@ -46,9 +46,10 @@ void Blob::publish() {
   std::vector<Waiter> due;
   {
     MutexLock lock(mutex_);
-    const auto first = std::stable_partition(waiters_.begin(), waiters_.end(), [this](const Waiter& waiter) {
-      return progress_.available <= waiter.seen && !ended(progress_);
-    });
+    const auto first =
+        std::stable_partition(waiters_.begin(), waiters_.end(), [this](const Waiter& waiter) {
+          return progress_.available <= waiter.seen && !ended(progress_);
+        });
     std::move(first, waiters_.end(), std::back_inserter(due));
     waiters_.erase(first, waiters_.end());
   }

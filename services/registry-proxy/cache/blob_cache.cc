@@ -42,9 +42,12 @@ Result<std::unique_ptr<BlobCache>> BlobCache::open(Options options, Metrics& met
 BlobCache::BlobCache(Options options, Metrics& metrics)
     : options_(std::move(options)),
       bytes_(metrics.gauge("flotilla_registry_cache_bytes", "Bytes of whole blobs on disk.")),
-      evicted_(metrics.counter("flotilla_registry_evicted_bytes_total", "Bytes removed to stay within the budget.")) {}
+      evicted_(metrics.counter("flotilla_registry_evicted_bytes_total",
+                               "Bytes removed to stay within the budget.")) {}
 
-std::string BlobCache::nameOf(const Digest& digest) { return std::string(digest.algorithmName()) + "/" + digest.hex(); }
+std::string BlobCache::nameOf(const Digest& digest) {
+  return std::string(digest.algorithmName()) + "/" + digest.hex();
+}
 
 std::string BlobCache::partialPath(const Digest& digest) const {
   return options_.folder + "/partial/" + std::string(digest.algorithmName()) + "-" + digest.hex();
@@ -58,14 +61,16 @@ Result<void> BlobCache::load() {
     const std::string folder = options_.folder + "/blobs/" + algorithm;
     FLO_TRY(makeFolder(folder));
     std::error_code failed;
-    for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+    for (fs::directory_iterator it(folder, failed), end; !failed && it != end;
+         it.increment(failed)) {
       std::error_code ignored;
       const std::string hex = it->path().filename().string();
       if (!Digest::isDigest(std::string(algorithm) + ":" + hex)) {
         fs::remove(it->path(), ignored);  // a temporary file of a process that died
         continue;
       }
-      found.emplace_back(it->last_write_time(ignored), std::string(algorithm) + "/" + hex, it->file_size(ignored));
+      found.emplace_back(it->last_write_time(ignored), std::string(algorithm) + "/" + hex,
+                         it->file_size(ignored));
     }
   }
   std::sort(found.begin(), found.end());
@@ -120,7 +125,8 @@ std::shared_ptr<Blob> BlobCache::openWhole(const Digest& digest) {
   }
   UniqueFd fd(::open(blobPath(name).c_str(), O_RDONLY | O_CLOEXEC));
   struct stat info {};
-  if (!fd || ::fstat(fd.get(), &info) != 0 || static_cast<std::uint64_t>(info.st_size) != entry->second.size) {
+  if (!fd || ::fstat(fd.get(), &info) != 0 ||
+      static_cast<std::uint64_t>(info.st_size) != entry->second.size) {
     log::warning("a cached blob is gone or has another size", {{"digest", digest.text()}});
     (void)::unlink(blobPath(name).c_str());
     total_ -= entry->second.size;
@@ -159,11 +165,13 @@ void BlobCache::keep(const Digest& digest, std::uint64_t size) {
   const auto running = on_their_way_.find(name);
   if (size > options_.budget || running == on_their_way_.end()) {
     (void)::unlink(path.c_str());
-  } else if (::fdatasync(running->second->fd()) == 0 && ::rename(path.c_str(), blobPath(name).c_str()) == 0) {
+  } else if (::fdatasync(running->second->fd()) == 0 &&
+             ::rename(path.c_str(), blobPath(name).c_str()) == 0) {
     add(name, size);
     evict();
   } else {
-    log::warning("a blob could not be kept", {{"error", sysError("keep " + path, errno).message()}});
+    log::warning("a blob could not be kept",
+                 {{"error", sysError("keep " + path, errno).message()}});
   }
   on_their_way_.erase(name);
 }

@@ -59,7 +59,9 @@ class BlobCache {
   void evict() FLO_REQUIRES(mutex_);
   std::shared_ptr<Blob> openWhole(const Digest& digest) FLO_REQUIRES(mutex_);
 
-  [[nodiscard]] std::string blobPath(const std::string& name) const { return options_.folder + "/blobs/" + name; }
+  [[nodiscard]] std::string blobPath(const std::string& name) const {
+    return options_.folder + "/blobs/" + name;
+  }
   [[nodiscard]] std::string partialPath(const Digest& digest) const;
   [[nodiscard]] static std::string nameOf(const Digest& digest);
 

@@ -31,7 +31,8 @@ class BlobCacheTest : public testing::Test {
     const Digest digest = digestOf(content);
     auto lookup = cache.acquire(digest).value();
     EXPECT_TRUE(lookup.fetch);
-    EXPECT_EQ(::pwrite(lookup.blob->fd(), content.data(), content.size(), 0), static_cast<ssize_t>(content.size()));
+    EXPECT_EQ(::pwrite(lookup.blob->fd(), content.data(), content.size(), 0),
+              static_cast<ssize_t>(content.size()));
     lookup.blob->begin(content.size());
     lookup.blob->received(content.size());
     cache.keep(digest, content.size());

@@ -24,7 +24,8 @@ constexpr std::chrono::milliseconds kStopPoll{100};
 std::optional<std::uint64_t> numberIn(std::string_view text) {
   std::uint64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return failed == std::errc{} && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+  return failed == std::errc{} && end == text.data() + text.size() ? std::optional(number)
+                                                                   : std::nullopt;
 }
 
 /// First byte and whole size of "bytes 100-199/200".
@@ -34,7 +35,8 @@ struct ContentRange {
 ContentRange parseContentRange(std::string_view text) {
   const std::size_t dash = text.find('-');
   const std::size_t slash = text.find('/');
-  if (!text.starts_with("bytes ") || dash == std::string_view::npos || slash == std::string_view::npos) {
+  if (!text.starts_with("bytes ") || dash == std::string_view::npos ||
+      slash == std::string_view::npos) {
     return {};
   }
   return {numberIn(text.substr(6, dash - 6)), numberIn(text.substr(slash + 1))};
@@ -46,7 +48,10 @@ ContentRange parseContentRange(std::string_view text) {
 class BlobFetcher::Fetch {
  public:
   Fetch(BlobFetcher& owner, Digest digest, std::shared_ptr<Blob> blob, UpstreamCall call)
-      : owner_(owner), digest_(std::move(digest)), blob_(std::move(blob)), call_(std::move(call)),
+      : owner_(owner),
+        digest_(std::move(digest)),
+        blob_(std::move(blob)),
+        call_(std::move(call)),
         hasher_(digest_.algorithm()) {
     buffer_.reserve(kPiece);
   }
@@ -63,7 +68,8 @@ class BlobFetcher::Fetch {
                                           {"registry", call_.registry},
                                           {"repository", call_.repository},
                                           {"error", done.error().message}});
-      owner_.cache_.giveUp(digest_, wrong_ ? BlobCache::Beginning::Remove : BlobCache::Beginning::Wait);
+      owner_.cache_.giveUp(digest_,
+                           wrong_ ? BlobCache::Beginning::Remove : BlobCache::Beginning::Wait);
       blob_->fail(std::move(done).error());
     }
   }
@@ -91,7 +97,8 @@ class BlobFetcher::Fetch {
   Result<void> readBeginning() {
     buffer_.resize(kPiece);
     for (;;) {
-      const ssize_t got = ::pread(blob_->fd(), buffer_.data(), buffer_.size(), static_cast<off_t>(written_));
+      const ssize_t got =
+          ::pread(blob_->fd(), buffer_.data(), buffer_.size(), static_cast<off_t>(written_));
       if (got < 0 && errno != EINTR) {
         return sysError("read a partial blob", errno);
       }
@@ -99,7 +106,8 @@ class BlobFetcher::Fetch {
         buffer_.clear();
         return {};
       }
-      hasher_.update(std::string_view(buffer_.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))));
+      hasher_.update(
+          std::string_view(buffer_.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))));
       written_ += static_cast<std::uint64_t>(std::max<ssize_t>(got, 0));
     }
   }
@@ -109,7 +117,8 @@ class BlobFetcher::Fetch {
     call_.from = written_;
     skip_ = 0;
     std::optional<std::uint64_t> expected;
-    auto head = owner_.upstreams_.content(call_, [&](const FetchHead& seen) { return receiver(seen, expected); });
+    auto head = owner_.upstreams_.content(
+        call_, [&](const FetchHead& seen) { return receiver(seen, expected); });
     if (auto flushed = flush(); !flushed) {
       return tl::unexpected(Refusal::ofError(flushed.error()));
     }
@@ -123,7 +132,9 @@ class BlobFetcher::Fetch {
       return tl::unexpected(std::move(head).error());
     }
     if (expected && written_ != *expected) {
-      return tl::unexpected(Refusal{.status = 504, .code = "UNAVAILABLE", .message = "unexpected EOF",
+      return tl::unexpected(Refusal{.status = 504,
+                                    .code = "UNAVAILABLE",
+                                    .message = "unexpected EOF",
                                     .cause = "unexpected EOF"});
     }
     return {};
@@ -148,7 +159,8 @@ class BlobFetcher::Fetch {
   }
 
   bool take(std::string_view piece) {
-    const std::size_t skipped = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, piece.size()));
+    const std::size_t skipped =
+        static_cast<std::size_t>(std::min<std::uint64_t>(skip_, piece.size()));
     skip_ -= skipped;
     piece.remove_prefix(skipped);
     if (buffer_.size() + piece.size() > kPiece && !flush()) {
@@ -162,7 +174,8 @@ class BlobFetcher::Fetch {
     std::string_view rest(buffer_.data(), buffer_.size());
     hasher_.update(rest);
     while (!rest.empty()) {
-      const ssize_t done = ::pwrite(blob_->fd(), rest.data(), rest.size(), static_cast<off_t>(written_));
+      const ssize_t done =
+          ::pwrite(blob_->fd(), rest.data(), rest.size(), static_cast<off_t>(written_));
       if (done < 0 && errno != EINTR) {
         wrong_ = true;  // the hash is ahead of the file
         write_error_ = sysError("write a blob", errno);
@@ -180,10 +193,12 @@ class BlobFetcher::Fetch {
   Served<void> check() {
     if (const Digest found = hasher_.finish(); found != digest_) {
       wrong_ = true;
-      return tl::unexpected(Refusal{.status = 502, .code = "DIGEST_INVALID",
-                                    .message = "the upstream's content has digest " + found.text() + ", not " +
-                                               digest_.text(),
-                                    .cause = "filesystem layer verification failed for digest " + digest_.text()});
+      return tl::unexpected(Refusal{
+          .status = 502,
+          .code = "DIGEST_INVALID",
+          .message =
+              "the upstream's content has digest " + found.text() + ", not " + digest_.text(),
+          .cause = "filesystem layer verification failed for digest " + digest_.text()});
     }
     return {};
   }
@@ -198,11 +213,13 @@ class BlobFetcher::Fetch {
   }
 
   void pause(int failures, const Refusal& refusal) const {
-    std::chrono::milliseconds length = owner_.options_.first_pause * (1 << std::min(failures - 1, 6));
+    std::chrono::milliseconds length =
+        owner_.options_.first_pause * (1 << std::min(failures - 1, 6));
     if (const auto asked = numberIn(refusal.retry_after)) {
       length = std::chrono::seconds(std::min<std::uint64_t>(*asked, 3600));
     }
-    const auto until = std::chrono::steady_clock::now() + std::min<std::chrono::milliseconds>(length, kLongestPause);
+    const auto until = std::chrono::steady_clock::now() +
+                       std::min<std::chrono::milliseconds>(length, kLongestPause);
     while (!abandoned() && std::chrono::steady_clock::now() < until) {
       std::this_thread::sleep_for(std::min<std::chrono::milliseconds>(kStopPoll, length));
     }
@@ -220,12 +237,14 @@ class BlobFetcher::Fetch {
   std::optional<Error> write_error_;
 };
 
-BlobFetcher::BlobFetcher(Upstreams& upstreams, BlobCache& cache, ThreadPool& pool, Options options, Metrics& metrics)
+BlobFetcher::BlobFetcher(Upstreams& upstreams, BlobCache& cache, ThreadPool& pool, Options options,
+                         Metrics& metrics)
     : upstreams_(upstreams),
       cache_(cache),
       pool_(pool),
       options_(options),
-      bytes_(metrics.counter("flotilla_registry_upstream_bytes_total", "Blob bytes received from upstreams.")),
+      bytes_(metrics.counter("flotilla_registry_upstream_bytes_total",
+                             "Blob bytes received from upstreams.")),
       running_(metrics.gauge("flotilla_registry_fetches", "Blobs on their way from upstreams.")) {}
 
 void BlobFetcher::start(const Digest& digest, std::shared_ptr<Blob> blob, UpstreamCall call) {
@@ -233,7 +252,10 @@ void BlobFetcher::start(const Digest& digest, std::shared_ptr<Blob> blob, Upstre
   auto fetch = std::make_shared<Fetch>(*this, digest, blob, std::move(call));
   if (!pool_.post([fetch] { fetch->run(); })) {
     cache_.giveUp(digest, BlobCache::Beginning::Wait);
-    blob->fail({.status = 503, .code = "TOOMANYREQUESTS", .message = "too many blobs at once", .retry_after = "5"});
+    blob->fail({.status = 503,
+                .code = "TOOMANYREQUESTS",
+                .message = "too many blobs at once",
+                .retry_after = "5"});
   }
 }
 

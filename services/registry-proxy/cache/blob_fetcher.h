@@ -20,7 +20,8 @@ class BlobFetcher {
     std::chrono::milliseconds first_pause{500};
   };
 
-  BlobFetcher(Upstreams& upstreams, BlobCache& cache, ThreadPool& pool, Options options, Metrics& metrics);
+  BlobFetcher(Upstreams& upstreams, BlobCache& cache, ThreadPool& pool, Options options,
+              Metrics& metrics);
 
   /// Starts what BlobCache::acquire said must be fetched. `call` names the blob and who asks.
   void start(const Digest& digest, std::shared_ptr<Blob> blob, UpstreamCall call);

@@ -5,13 +5,15 @@ namespace {
 
 constexpr std::size_t kMaxGrants = 65'536;
 
-std::string keyOf(const std::string& caller, const std::string& repository, const std::string& digest) {
+std::string keyOf(const std::string& caller, const std::string& repository,
+                  const std::string& digest) {
   return caller + " " + repository + " " + digest;
 }
 
 }  // namespace
 
-void AccessGrants::grant(const std::string& caller, const std::string& repository, const std::string& digest) {
+void AccessGrants::grant(const std::string& caller, const std::string& repository,
+                         const std::string& digest) {
   MutexLock lock(mutex_);
   if (until_.size() >= kMaxGrants) {
     until_.clear();  // the upstream is asked again
@@ -19,7 +21,8 @@ void AccessGrants::grant(const std::string& caller, const std::string& repositor
   until_[keyOf(caller, repository, digest)] = Clock::now() + lifetime_;
 }
 
-bool AccessGrants::has(const std::string& caller, const std::string& repository, const std::string& digest) {
+bool AccessGrants::has(const std::string& caller, const std::string& repository,
+                       const std::string& digest) {
   MutexLock lock(mutex_);
   const auto found = until_.find(keyOf(caller, repository, digest));
   if (found == until_.end()) {

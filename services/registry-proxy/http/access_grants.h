@@ -15,11 +15,13 @@ class AccessGrants {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit AccessGrants(std::chrono::seconds lifetime = std::chrono::minutes(10)) : lifetime_(lifetime) {}
+  explicit AccessGrants(std::chrono::seconds lifetime = std::chrono::minutes(10))
+      : lifetime_(lifetime) {}
 
   /// `caller` is a fingerprint of credentials, "" for anybody.
   void grant(const std::string& caller, const std::string& repository, const std::string& digest);
-  [[nodiscard]] bool has(const std::string& caller, const std::string& repository, const std::string& digest);
+  [[nodiscard]] bool has(const std::string& caller, const std::string& repository,
+                         const std::string& digest);
 
  private:
   const std::chrono::seconds lifetime_;

@@ -20,8 +20,12 @@ class BlobReply : public std::enable_shared_from_this<BlobReply> {
  public:
   BlobReply(Reactor& reactor, ThreadPool& readers, net::StreamPtr stream, BlobPart part,
             std::function<void(std::uint64_t)> sent)
-      : reactor_(reactor), readers_(readers), stream_(std::move(stream)), part_(std::move(part)),
-        offset_(part_.first), sent_(std::move(sent)) {}
+      : reactor_(reactor),
+        readers_(readers),
+        stream_(std::move(stream)),
+        part_(std::move(part)),
+        offset_(part_.first),
+        sent_(std::move(sent)) {}
 
   void start() {
     stream_->start([self = shared_from_this()] { self->clientSpoke(); },
@@ -98,7 +102,8 @@ class BlobReply : public std::enable_shared_from_this<BlobReply> {
     piece_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(available - offset_, kPiece)));
     at_ = 0;
     iovec into{piece_.data(), piece_.size()};
-    const ssize_t got = ::preadv2(part_.blob->fd(), &into, 1, static_cast<off_t>(offset_), RWF_NOWAIT);
+    const ssize_t got =
+        ::preadv2(part_.blob->fd(), &into, 1, static_cast<off_t>(offset_), RWF_NOWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EOPNOTSUPP)) {
       return readElsewhere();
     }
@@ -157,11 +162,12 @@ class BlobReply : public std::enable_shared_from_this<BlobReply> {
 
 }  // namespace
 
-void replyWithBlob(Reactor& reactor, ThreadPool& readers, const http::ExchangePtr& exchange, http::Response head,
-                   BlobPart part, std::function<void(std::uint64_t)> sent) {
+void replyWithBlob(Reactor& reactor, ThreadPool& readers, const http::ExchangePtr& exchange,
+                   http::Response head, BlobPart part, std::function<void(std::uint64_t)> sent) {
   reactor.post([&reactor, &readers, exchange, head = std::move(head), part = std::move(part),
                 sent = std::move(sent)]() mutable {
-    std::make_shared<BlobReply>(reactor, readers, exchange->open(std::move(head)), std::move(part), std::move(sent))
+    std::make_shared<BlobReply>(reactor, readers, exchange->open(std::move(head)), std::move(part),
+                                std::move(sent))
         ->start();
   });
 }

@@ -21,7 +21,7 @@ struct BlobPart {
 /// Answers with `head` (its Content-Length set) and the part's bytes, following the blob while it
 /// grows; a blob that fails cuts the connection. Never blocks the loop: what the page cache has not
 /// is read by a thread of `readers`. Any thread. `sent` runs with each count of bytes, on the loop.
-void replyWithBlob(Reactor& reactor, ThreadPool& readers, const http::ExchangePtr& exchange, http::Response head,
-                   BlobPart part, std::function<void(std::uint64_t)> sent);
+void replyWithBlob(Reactor& reactor, ThreadPool& readers, const http::ExchangePtr& exchange,
+                   http::Response head, BlobPart part, std::function<void(std::uint64_t)> sent);
 
 }  // namespace flotilla::registry

@@ -2,8 +2,8 @@
 
 namespace flotilla::registry {
 
-std::shared_ptr<const DocumentFlights::Answer> DocumentFlights::share(const std::string& key,
-                                                                      const std::function<Answer()>& fetch) {
+std::shared_ptr<const DocumentFlights::Answer> DocumentFlights::share(
+    const std::string& key, const std::function<Answer()>& fetch) {
   std::shared_ptr<Flight> flight;
   {
     MutexLock lock(mutex_);

@@ -57,8 +57,9 @@ std::string mediaTypeOf(const FetchHead& head, std::string_view body) {
     return "application/octet-stream";
   }
   const bool index = document->contains("manifests");
-  return json::stringOr(*document, "mediaType", index ? "application/vnd.oci.image.index.v1+json"
-                                                      : "application/vnd.oci.image.manifest.v1+json")
+  return json::stringOr(*document, "mediaType",
+                        index ? "application/vnd.oci.image.index.v1+json"
+                              : "application/vnd.oci.image.manifest.v1+json")
       .value_or("application/octet-stream");
 }
 
@@ -74,12 +75,15 @@ void collectDigests(const json::Json& value, std::vector<std::string>& out) {
   }
 }
 
-std::string repositoryKey(const RegistryRequest& request) { return request.registry + "/" + request.repository; }
+std::string repositoryKey(const RegistryRequest& request) {
+  return request.registry + "/" + request.repository;
+}
 
 }  // namespace
 
-RegistryHandler::RegistryHandler(Reactor& reactor, ThreadPool& work, ThreadPool& readers, Upstreams& upstreams,
-                                 BlobCache& cache, BlobFetcher& fetcher, Metrics& metrics)
+RegistryHandler::RegistryHandler(Reactor& reactor, ThreadPool& work, ThreadPool& readers,
+                                 Upstreams& upstreams, BlobCache& cache, BlobFetcher& fetcher,
+                                 Metrics& metrics)
     : reactor_(reactor),
       work_(work),
       readers_(readers),
@@ -87,13 +91,14 @@ RegistryHandler::RegistryHandler(Reactor& reactor, ThreadPool& work, ThreadPool&
       cache_(cache),
       fetcher_(fetcher),
       metrics_(metrics),
-      hits_(metrics.counter("flotilla_registry_blob_requests_total", "Blob requests by how they were served.",
-                            {{"result", "hit"}})),
-      misses_(metrics.counter("flotilla_registry_blob_requests_total", "Blob requests by how they were served.",
-                              {{"result", "miss"}})),
-      joined_(metrics.counter("flotilla_registry_blob_requests_total", "Blob requests by how they were served.",
-                              {{"result", "joined"}})),
-      bytes_(metrics.counter("flotilla_registry_served_bytes_total", "Blob bytes sent to clients.")) {}
+      hits_(metrics.counter("flotilla_registry_blob_requests_total",
+                            "Blob requests by how they were served.", {{"result", "hit"}})),
+      misses_(metrics.counter("flotilla_registry_blob_requests_total",
+                              "Blob requests by how they were served.", {{"result", "miss"}})),
+      joined_(metrics.counter("flotilla_registry_blob_requests_total",
+                              "Blob requests by how they were served.", {{"result", "joined"}})),
+      bytes_(
+          metrics.counter("flotilla_registry_served_bytes_total", "Blob bytes sent to clients.")) {}
 
 void RegistryHandler::handle(http::ExchangePtr exchange) {
   const http::Request& http_request = exchange->request();
@@ -106,7 +111,8 @@ void RegistryHandler::handle(http::ExchangePtr exchange) {
     return;
   }
   if (http_request.method != "GET" && http_request.method != "HEAD") {
-    refuse(exchange, {.status = 405, .code = "UNSUPPORTED", .message = "The operation is unsupported."});
+    refuse(exchange,
+           {.status = 405, .code = "UNSUPPORTED", .message = "The operation is unsupported."});
     return;
   }
   auto request = RegistryRequest::parse(http_request);
@@ -114,18 +120,27 @@ void RegistryHandler::handle(http::ExchangePtr exchange) {
     refuse(exchange, request.error());
     return;
   }
-  if (!work_.post([this, exchange, request = *std::move(request)] { dispatch(exchange, request); })) {
-    refuse(exchange, {.status = 503, .code = "TOOMANYREQUESTS", .message = "too many requests at once",
+  if (!work_.post(
+          [this, exchange, request = *std::move(request)] { dispatch(exchange, request); })) {
+    refuse(exchange, {.status = 503,
+                      .code = "TOOMANYREQUESTS",
+                      .message = "too many requests at once",
                       .retry_after = "5"});
   }
 }
 
 void RegistryHandler::dispatch(const http::ExchangePtr& exchange, const RegistryRequest& request) {
   switch (request.kind) {
-    case RegistryRequest::Kind::Ping: respond(exchange, 200, kJson, "{}"); break;
-    case RegistryRequest::Kind::Blob: answerBlob(exchange, request); break;
+    case RegistryRequest::Kind::Ping:
+      respond(exchange, 200, kJson, "{}");
+      break;
+    case RegistryRequest::Kind::Blob:
+      answerBlob(exchange, request);
+      break;
     case RegistryRequest::Kind::Manifest:
-    case RegistryRequest::Kind::Tags: answerDocument(exchange, request); break;
+    case RegistryRequest::Kind::Tags:
+      answerDocument(exchange, request);
+      break;
   }
 }
 
@@ -135,13 +150,15 @@ Served<UpstreamDocument> RegistryHandler::fetchDocument(const http::Request& htt
                     .registry = request.registry,
                     .repository = request.repository,
                     .credentials = request.credentials};
-  std::string key = http_request.method + " " + repositoryKey(request) + " " + request.credentials.fingerprint();
+  std::string key =
+      http_request.method + " " + repositoryKey(request) + " " + request.credentials.fingerprint();
   if (request.kind == RegistryRequest::Kind::Tags) {
     call.resource = "tags/list";
     char separator = '?';
     for (const char* name : {"n", "last"}) {
       if (http_request.query.has(name)) {
-        call.resource += separator + std::string(name) + "=" + http::percentEncode(http_request.query.get(name));
+        call.resource +=
+            separator + std::string(name) + "=" + http::percentEncode(http_request.query.get(name));
         separator = '&';
       }
     }
@@ -177,7 +194,8 @@ void RegistryHandler::learn(const RegistryRequest& request, const UpstreamDocume
   }
 }
 
-void RegistryHandler::answerDocument(const http::ExchangePtr& exchange, const RegistryRequest& request) {
+void RegistryHandler::answerDocument(const http::ExchangePtr& exchange,
+                                     const RegistryRequest& request) {
   const http::Request& http_request = exchange->request();
   auto document = fetchDocument(http_request, request);
   if (!document) {
@@ -195,10 +213,13 @@ void RegistryHandler::answerDocument(const http::ExchangePtr& exchange, const Re
     std::string digest(document->head.headers.get("Docker-Content-Digest"));
     const auto wanted = Digest::parse(request.reference);
     if (http_request.method == "GET") {
-      const Digest real = digestOf(document->body, wanted ? wanted->algorithm() : Digest::Algorithm::Sha256);
+      const Digest real =
+          digestOf(document->body, wanted ? wanted->algorithm() : Digest::Algorithm::Sha256);
       if (wanted && real != *wanted) {
-        refuse(exchange, {.status = 502, .code = "DIGEST_INVALID",
-                          .message = "the upstream's manifest has digest " + real.text() + ", not " + wanted->text(),
+        refuse(exchange, {.status = 502,
+                          .code = "DIGEST_INVALID",
+                          .message = "the upstream's manifest has digest " + real.text() +
+                                     ", not " + wanted->text(),
                           .cause = "manifest verification failed for digest " + wanted->text()});
         return;
       }
@@ -210,7 +231,8 @@ void RegistryHandler::answerDocument(const http::ExchangePtr& exchange, const Re
       response.headers.add("Docker-Content-Digest", digest);
     }
     if (http_request.method == "HEAD") {
-      response.headers.add("Content-Length", std::string(document->head.headers.get("Content-Length")));
+      response.headers.add("Content-Length",
+                           std::string(document->head.headers.get("Content-Length")));
     }
   }
   response.body = std::move(document->body);
@@ -236,7 +258,8 @@ Served<void> RegistryHandler::checkAccess(const RegistryRequest& request) {
 }
 
 /// The blob, begun at least, for a caller who may read it.
-Served<std::shared_ptr<Blob>> RegistryHandler::obtain(const RegistryRequest& request, const Digest& digest) {
+Served<std::shared_ptr<Blob>> RegistryHandler::obtain(const RegistryRequest& request,
+                                                      const Digest& digest) {
   for (;;) {
     auto lookup = cache_.acquire(digest);
     if (!lookup) {
@@ -256,7 +279,9 @@ Served<std::shared_ptr<Blob>> RegistryHandler::obtain(const RegistryRequest& req
       (lookup->blob->progress().complete ? hits_ : joined_).Increment();
     }
     if (!lookup->blob->waitBegun(kBeginDeadline)) {
-      return tl::unexpected(Refusal{.status = 504, .code = "UNAVAILABLE", .message = "the upstream does not answer",
+      return tl::unexpected(Refusal{.status = 504,
+                                    .code = "UNAVAILABLE",
+                                    .message = "the upstream does not answer",
                                     .cause = "the upstream does not answer"});
     }
     const auto progress = lookup->blob->progress();
@@ -273,7 +298,8 @@ Served<std::shared_ptr<Blob>> RegistryHandler::obtain(const RegistryRequest& req
   }
 }
 
-void RegistryHandler::answerBlob(const http::ExchangePtr& exchange, const RegistryRequest& request) {
+void RegistryHandler::answerBlob(const http::ExchangePtr& exchange,
+                                 const RegistryRequest& request) {
   const auto digest = Digest::parse(request.reference);
   if (exchange->request().method == "HEAD") {
     answerBlobHead(exchange, request, *digest);
@@ -287,8 +313,8 @@ void RegistryHandler::answerBlob(const http::ExchangePtr& exchange, const Regist
   sendBlob(exchange, *digest, *std::move(blob));
 }
 
-void RegistryHandler::answerBlobHead(const http::ExchangePtr& exchange, const RegistryRequest& request,
-                                     const Digest& digest) {
+void RegistryHandler::answerBlobHead(const http::ExchangePtr& exchange,
+                                     const RegistryRequest& request, const Digest& digest) {
   auto head = upstreams_.document({.method = "HEAD",
                                    .registry = request.registry,
                                    .repository = request.repository,
@@ -307,10 +333,13 @@ void RegistryHandler::answerBlobHead(const http::ExchangePtr& exchange, const Re
   exchange->respond(std::move(response));
 }
 
-void RegistryHandler::sendBlob(const http::ExchangePtr& exchange, const Digest& digest, std::shared_ptr<Blob> blob) {
+void RegistryHandler::sendBlob(const http::ExchangePtr& exchange, const Digest& digest,
+                               std::shared_ptr<Blob> blob) {
   const auto size = blob->progress().size;
   if (!size) {
-    refuse(exchange, {.status = 502, .code = "UNAVAILABLE", .message = "the upstream does not tell the blob's size",
+    refuse(exchange, {.status = 502,
+                      .code = "UNAVAILABLE",
+                      .message = "the upstream does not tell the blob's size",
                       .cause = "the upstream does not tell the blob's size"});
     return;
   }
@@ -332,11 +361,13 @@ void RegistryHandler::sendBlob(const http::ExchangePtr& exchange, const Digest& 
       return;
     }
     head.status = 206;
-    head.headers.add("Content-Range", "bytes " + std::to_string(part.first) + "-" + std::to_string(part.end - 1) +
-                                          "/" + std::to_string(*size));
+    head.headers.add("Content-Range", "bytes " + std::to_string(part.first) + "-" +
+                                          std::to_string(part.end - 1) + "/" +
+                                          std::to_string(*size));
   }
   if (part.first > 0 && part.blob->waitBeyond(part.first, kRestDeadline)) {
-    // Who goes on where a reply broke off is told why it did: what was wrong then may be wrong again.
+    // Who goes on where a reply broke off is told why it did: what was wrong then may be wrong
+    // again.
     if (const auto progress = part.blob->progress(); progress.failure) {
       refuse(exchange, *progress.failure);
       return;

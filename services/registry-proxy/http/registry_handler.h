@@ -18,8 +18,8 @@ namespace flotilla::registry {
 /// registry meant is named by ?ns= (as containerd's mirrors are asked), docker.io without one.
 class RegistryHandler {
  public:
-  RegistryHandler(Reactor& reactor, ThreadPool& work, ThreadPool& readers, Upstreams& upstreams, BlobCache& cache,
-                  BlobFetcher& fetcher, Metrics& metrics);
+  RegistryHandler(Reactor& reactor, ThreadPool& work, ThreadPool& readers, Upstreams& upstreams,
+                  BlobCache& cache, BlobFetcher& fetcher, Metrics& metrics);
 
   /// On the reactor's thread; does not block.
   void handle(http::ExchangePtr exchange);
@@ -28,11 +28,14 @@ class RegistryHandler {
   void dispatch(const http::ExchangePtr& exchange, const RegistryRequest& request);
   void answerDocument(const http::ExchangePtr& exchange, const RegistryRequest& request);
   void answerBlob(const http::ExchangePtr& exchange, const RegistryRequest& request);
-  void answerBlobHead(const http::ExchangePtr& exchange, const RegistryRequest& request, const Digest& digest);
-  Served<UpstreamDocument> fetchDocument(const http::Request& http_request, const RegistryRequest& request);
+  void answerBlobHead(const http::ExchangePtr& exchange, const RegistryRequest& request,
+                      const Digest& digest);
+  Served<UpstreamDocument> fetchDocument(const http::Request& http_request,
+                                         const RegistryRequest& request);
   Served<void> checkAccess(const RegistryRequest& request);
   Served<std::shared_ptr<Blob>> obtain(const RegistryRequest& request, const Digest& digest);
-  void sendBlob(const http::ExchangePtr& exchange, const Digest& digest, std::shared_ptr<Blob> blob);
+  void sendBlob(const http::ExchangePtr& exchange, const Digest& digest,
+                std::shared_ptr<Blob> blob);
   void learn(const RegistryRequest& request, const UpstreamDocument& document);
 
   Reactor& reactor_;

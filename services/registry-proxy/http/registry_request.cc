@@ -33,7 +33,8 @@ bool isRepository(std::string_view name) {
 
 bool isTag(std::string_view tag) {
   return !tag.empty() && tag.size() <= kMaxTag && (isAlnum(tag.front()) || tag.front() == '_') &&
-         std::all_of(tag.begin(), tag.end(), [](char c) { return isAlnum(c) || c == '_' || c == '.' || c == '-'; });
+         std::all_of(tag.begin(), tag.end(),
+                     [](char c) { return isAlnum(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 Refusal invalid(const char* code, std::string message) {
@@ -41,7 +42,8 @@ Refusal invalid(const char* code, std::string message) {
 }
 
 /// "<repository><separator><rest>" at the last separator.
-bool split(std::string_view path, std::string_view separator, std::string_view& repository, std::string_view& rest) {
+bool split(std::string_view path, std::string_view separator, std::string_view& repository,
+           std::string_view& rest) {
   const std::size_t at = path.rfind(separator);
   if (at == std::string_view::npos || at == 0) {
     return false;
@@ -54,7 +56,8 @@ bool split(std::string_view path, std::string_view separator, std::string_view& 
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return failed == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+  return failed == std::errc{} && end == text.data() + text.size() ? std::optional(value)
+                                                                   : std::nullopt;
 }
 
 }  // namespace
@@ -68,7 +71,8 @@ Served<RegistryRequest> RegistryRequest::parse(const http::Request& request) {
   std::string_view repository;
   std::string_view reference;
   if (!path.starts_with(kRoot)) {
-    return tl::unexpected(Refusal{.status = 404, .code = "UNSUPPORTED", .message = "page not found"});
+    return tl::unexpected(
+        Refusal{.status = 404, .code = "UNSUPPORTED", .message = "page not found"});
   }
   path.remove_prefix(kRoot.size());
   if (split(path, "/manifests/", repository, reference)) {
@@ -78,7 +82,8 @@ Served<RegistryRequest> RegistryRequest::parse(const http::Request& request) {
   } else if (split(path, "/tags/", repository, reference) && reference == "list") {
     out.kind = Kind::Tags;
   } else {
-    return tl::unexpected(Refusal{.status = 404, .code = "UNSUPPORTED", .message = "page not found"});
+    return tl::unexpected(
+        Refusal{.status = 404, .code = "UNSUPPORTED", .message = "page not found"});
   }
   out.registry = request.query.get("ns");
   if (out.registry.empty()) {

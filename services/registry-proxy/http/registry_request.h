@@ -15,9 +15,9 @@ namespace flotilla::registry {
 struct RegistryRequest {
   enum class Kind { Ping, Manifest, Blob, Tags };
   Kind kind = Kind::Ping;
-  std::string registry;    // "docker.io" unless ?ns= names another
+  std::string registry;  // "docker.io" unless ?ns= names another
   std::string repository;
-  std::string reference;   // tag or digest, a blob's digest
+  std::string reference;  // tag or digest, a blob's digest
   Credentials credentials;
 
   /// Errors: the distribution specification's (NAME_INVALID, DIGEST_INVALID, 404 for other paths).

@@ -33,11 +33,13 @@ TEST(RegistryRequest, KnowsThePullSide) {
 }
 
 TEST(RegistryRequest, RefusesTheRest) {
-  for (const std::string path : {"/", "/v1/x", "/v2/a", "/v2/_catalog", "/v2/manifests/x", "/v2/a/tags/other"}) {
+  for (const std::string path :
+       {"/", "/v1/x", "/v2/a", "/v2/_catalog", "/v2/manifests/x", "/v2/a/tags/other"}) {
     EXPECT_EQ(parse(path).error().status, 404) << path;
   }
-  for (const std::string path : {"/v2/A/manifests/x", "/v2/a//b/manifests/x", "/v2/../x/manifests/x", "/v2/a/manifests/-x",
-                                 "/v2/a/manifests/sha256:1", "/v2/a/blobs/latest", "/v2/a/blobs/md5:00"}) {
+  for (const std::string path :
+       {"/v2/A/manifests/x", "/v2/a//b/manifests/x", "/v2/../x/manifests/x", "/v2/a/manifests/-x",
+        "/v2/a/manifests/sha256:1", "/v2/a/blobs/latest", "/v2/a/blobs/md5:00"}) {
     EXPECT_EQ(parse(path).error().status, 400) << path;
   }
   for (const std::string registry : {"a/b", "u@host", "host:port", "http://x"}) {
@@ -49,7 +51,8 @@ TEST(ByteRange, TakesOneRangeOfBytes) {
   EXPECT_EQ(ByteRange::parse("bytes=5-")->first, 5U);
   EXPECT_EQ(ByteRange::parse("bytes=5-9")->last, 9U);
   EXPECT_EQ(ByteRange::parse("bytes=-7")->suffix, 7U);
-  for (const char* ignored : {"", "bytes=", "bytes=-", "bytes=9-5", "bytes=-0", "lines=1-2", "bytes=1-2,4-5", "bytes=a-b"}) {
+  for (const char* ignored : {"", "bytes=", "bytes=-", "bytes=9-5", "bytes=-0", "lines=1-2",
+                              "bytes=1-2,4-5", "bytes=a-b"}) {
     EXPECT_FALSE(ByteRange::parse(ignored)) << ignored;
   }
 }
@@ -67,7 +70,8 @@ TEST(AccessGrants, AreOfOneCallerAndOneRepository) {
 }
 
 TEST(Refusal, SaysWhatTheUpstreamSaid) {
-  const Refusal said = Refusal::ofAnswer(404, R"({"errors":[{"code":"NAME_UNKNOWN","message":"no"}]})", "");
+  const Refusal said =
+      Refusal::ofAnswer(404, R"({"errors":[{"code":"NAME_UNKNOWN","message":"no"}]})", "");
   EXPECT_EQ(said.code, "NAME_UNKNOWN");
   EXPECT_EQ(said.message, "no");
   EXPECT_EQ(Refusal::ofAnswer(401, "<html>", "").code, "UNAUTHORIZED");

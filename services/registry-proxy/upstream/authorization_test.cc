@@ -18,7 +18,8 @@ TEST(Challenge, ReadsBearer) {
 }
 
 TEST(Challenge, PrefersBearerAndForgivesSpaces) {
-  const auto challenge = Challenge::parse(R"(Basic realm="x", bearer realm = "https://t" , service=s)");
+  const auto challenge =
+      Challenge::parse(R"(Basic realm="x", bearer realm = "https://t" , service=s)");
   ASSERT_TRUE(challenge);
   EXPECT_EQ(challenge->scheme, Challenge::Scheme::Bearer);
   EXPECT_EQ(challenge->service, "s");
@@ -26,11 +27,14 @@ TEST(Challenge, PrefersBearerAndForgivesSpaces) {
 }
 
 TEST(Challenge, SaysWhenTheRightIsMissing) {
-  EXPECT_EQ(Challenge::parse(R"(Bearer realm="https://t",service="s",error="insufficient_scope")")->error, "insufficient_scope");
+  EXPECT_EQ(
+      Challenge::parse(R"(Bearer realm="https://t",service="s",error="insufficient_scope")")->error,
+      "insufficient_scope");
 }
 
 TEST(Challenge, IgnoresWhatItDoesNotKnow) {
-  for (const char* header : {"", "Negotiate", "Digest realm=\"a\", nonce=\"b\"", "Bearer", "=,=\"", "\"\"\"", "Bearer realm=\"\""}) {
+  for (const char* header : {"", "Negotiate", "Digest realm=\"a\", nonce=\"b\"", "Bearer", "=,=\"",
+                             "\"\"\"", "Bearer realm=\"\""}) {
     EXPECT_FALSE(Challenge::parse(header)) << header;
   }
 }
@@ -46,10 +50,12 @@ TEST(Credentials, Base64BothWays) {
 }
 
 TEST(Credentials, FromRegistryAuth) {
-  const auto given = Credentials::fromRegistryAuth(encodeBase64(R"({"username":"u","password":"p"})"));
+  const auto given =
+      Credentials::fromRegistryAuth(encodeBase64(R"({"username":"u","password":"p"})"));
   EXPECT_EQ(given.basic(), "Basic " + encodeBase64("u:p"));
   EXPECT_EQ(Credentials::fromRegistryAuth(encodeBase64(R"({"auth":"dTpw"})")).user, "u");
-  EXPECT_EQ(Credentials::fromRegistryAuth(encodeBase64(R"({"identitytoken":"t"})")).identity_token, "t");
+  EXPECT_EQ(Credentials::fromRegistryAuth(encodeBase64(R"({"identitytoken":"t"})")).identity_token,
+            "t");
   for (const std::string nothing : {"", "@@@", "e30=", "bnVsbA==", "WzFd"}) {
     EXPECT_TRUE(Credentials::fromRegistryAuth(nothing).empty()) << nothing;
   }

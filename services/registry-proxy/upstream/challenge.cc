@@ -96,9 +96,11 @@ std::optional<Challenge> Challenge::parse(std::string_view header) {
       setParameter(found.back().second, word, scanner.value());
     }
   }
-  for (const auto& [name, scheme] : {std::pair("bearer", Scheme::Bearer), std::pair("basic", Scheme::Basic)}) {
+  for (const auto& [name, scheme] :
+       {std::pair("bearer", Scheme::Bearer), std::pair("basic", Scheme::Basic)}) {
     for (auto& [word, challenge] : found) {
-      if (::strcasecmp(word.c_str(), name) == 0 && (scheme == Scheme::Basic || !challenge.realm.empty())) {
+      if (::strcasecmp(word.c_str(), name) == 0 &&
+          (scheme == Scheme::Basic || !challenge.realm.empty())) {
         challenge.scheme = scheme;
         return challenge;
       }

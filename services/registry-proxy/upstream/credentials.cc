@@ -9,7 +9,8 @@
 namespace flotilla::registry {
 namespace {
 
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 std::string member(const json::Json& object, std::string_view key) {
   return json::stringOr(object, key, "").value_or("");
@@ -22,7 +23,8 @@ std::string encodeBase64(std::string_view bytes) {
   for (std::size_t at = 0; at < bytes.size(); at += 3) {
     std::uint32_t group = 0;
     for (std::size_t i = 0; i < 3; ++i) {
-      group = (group << 8U) | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0U);
+      group =
+          (group << 8U) | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0U);
     }
     for (std::size_t i = 0; i < 4; ++i) {
       out += at + i <= bytes.size() ? kAlphabet[(group >> (18U - 6U * i)) & 63U] : '=';
@@ -69,12 +71,13 @@ std::string Credentials::basic() const { return "Basic " + encodeBase64(user + "
 
 Credentials Credentials::fromRegistryAuth(std::string_view header) {
   const auto text = decodeBase64(header);
-  const auto object = text ? json::parse(*text) : Result<json::Json>(Error{ErrorKind::InvalidArgument, ""});
+  const auto object =
+      text ? json::parse(*text) : Result<json::Json>(Error{ErrorKind::InvalidArgument, ""});
   if (!object || !object->is_object()) {
     return {};
   }
-  Credentials out{member(*object, "username"), member(*object, "password"), member(*object, "identitytoken"),
-                  member(*object, "registrytoken")};
+  Credentials out{member(*object, "username"), member(*object, "password"),
+                  member(*object, "identitytoken"), member(*object, "registrytoken")};
   if (out.user.empty() && !member(*object, "auth").empty()) {
     return fromAuthorization("Basic " + member(*object, "auth"));
   }
@@ -89,7 +92,8 @@ Credentials Credentials::fromAuthorization(std::string_view header) {
     out.registry_token = header.substr(kBearer.size());
   } else if (header.starts_with(kBasic)) {
     const auto text = decodeBase64(header.substr(kBasic.size()));
-    if (const std::size_t colon = text ? text->find(':') : std::string::npos; colon != std::string::npos) {
+    if (const std::size_t colon = text ? text->find(':') : std::string::npos;
+        colon != std::string::npos) {
       out.user = text->substr(0, colon);
       out.password = text->substr(colon + 1);
     }

@@ -41,8 +41,8 @@ Addresses lookUp(const Url& url, int& failed) {
 std::string numeric(const addrinfo& address) {
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> port{};
-  if (::getnameinfo(address.ai_addr, address.ai_addrlen, host.data(), host.size(), port.data(), port.size(),
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+  if (::getnameinfo(address.ai_addr, address.ai_addrlen, host.data(), host.size(), port.data(),
+                    port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
     return "?";
   }
   const bool six = address.ai_family == AF_INET6;
@@ -91,7 +91,8 @@ std::optional<Network> parseNetwork(std::string_view text) {
   }
   if (slash != std::string_view::npos) {
     const std::string_view digits = text.substr(slash + 1);
-    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), network.prefix);
+    const auto [end, failed] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), network.prefix);
     if (failed != std::errc{} || end != digits.data() + digits.size() || network.prefix > most) {
       return std::nullopt;
     }

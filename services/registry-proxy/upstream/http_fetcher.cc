@@ -26,11 +26,13 @@ struct HostCertificates {
   std::string client_cert, client_key;
 };
 
-HostCertificates certificatesFor(const std::string& authority, const std::vector<std::string>& folders) {
+HostCertificates certificatesFor(const std::string& authority,
+                                 const std::vector<std::string>& folders) {
   HostCertificates found;
   for (const std::string& folder : folders) {
     std::error_code failed;
-    for (fs::directory_iterator it(folder + "/" + authority, failed), end; !failed && it != end; it.increment(failed)) {
+    for (fs::directory_iterator it(folder + "/" + authority, failed), end; !failed && it != end;
+         it.increment(failed)) {
       const fs::path& path = it->path();
       if (path.extension() == ".crt") {
         found.authorities.push_back(path.string());
@@ -48,7 +50,8 @@ std::string tlsFailure() {
   const unsigned long code = ERR_peek_last_error();
   const int reason = ERR_GET_REASON(code);
   std::string text = "tls: handshake failure";
-  if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST || reason == SSL_R_PACKET_LENGTH_TOO_LONG) {
+  if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST ||
+      reason == SSL_R_PACKET_LENGTH_TOO_LONG) {
     text = "http: server gave HTTP response to HTTPS client";
   } else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
     text = "tls: failed to verify certificate: x509: certificate signed by unknown authority";
@@ -118,7 +121,8 @@ struct HttpFetcher::Attempt {
       }
       return true;
     };
-    request.content_receiver = [this](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+    request.content_receiver = [this](const char* data, std::size_t size, std::uint64_t,
+                                      std::uint64_t) {
       return !sink || sink(std::string_view(data, size));
     };
   }
@@ -141,7 +145,8 @@ HttpFetcher::Client HttpFetcher::connectTo(const FetchRequest& request) const {
   Client client;
   if (url.isTls()) {
     const HostCertificates own = certificatesFor(url.authority(), options_.certificate_folders);
-    auto tls = std::make_unique<httplib::SSLClient>(url.host, url.port, own.client_cert, own.client_key);
+    auto tls =
+        std::make_unique<httplib::SSLClient>(url.host, url.port, own.client_cert, own.client_key);
     tls->enable_server_certificate_verification(request.tls == TlsCheck::Required);
     if (!own.authorities.empty()) {
       X509_STORE* store = X509_STORE_new();
@@ -188,7 +193,8 @@ void HttpFetcher::giveBack(const std::string& key, Client client) {
 }
 
 Result<FetchHead> HttpFetcher::once(const FetchRequest& request, const Choose& choose) {
-  const std::string key = request.url.origin() + (request.tls == TlsCheck::Skipped ? " unchecked" : "");
+  const std::string key =
+      request.url.origin() + (request.tls == TlsCheck::Skipped ? " unchecked" : "");
   Client client = take(request, key);
   Attempt attempt(request, choose);
   httplib::Response response;
@@ -232,7 +238,8 @@ Result<FetchHead> HttpFetcher::fetch(FetchRequest request, const Choose& choose)
     }
     request.url = std::move(next);
   }
-  return Error{ErrorKind::InvalidArgument, "stopped after " + std::to_string(kMaxRedirects) + " redirects"};
+  return Error{ErrorKind::InvalidArgument,
+               "stopped after " + std::to_string(kMaxRedirects) + " redirects"};
 }
 
 }  // namespace flotilla::registry

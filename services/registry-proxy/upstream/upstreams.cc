@@ -52,15 +52,18 @@ std::optional<Challenge> challengeOf(const FetchHead& head) {
   return Challenge::parse(all);
 }
 
-std::chrono::milliseconds pauseBefore(int attempt, std::string_view retry_after, const Upstreams::Options& options) {
+std::chrono::milliseconds pauseBefore(int attempt, std::string_view retry_after,
+                                      const Upstreams::Options& options) {
   int seconds = -1;
-  const auto [end, failed] = std::from_chars(retry_after.data(), retry_after.data() + retry_after.size(), seconds);
+  const auto [end, failed] =
+      std::from_chars(retry_after.data(), retry_after.data() + retry_after.size(), seconds);
   if (failed == std::errc{} && end == retry_after.data() + retry_after.size() && seconds >= 0) {
     return std::chrono::seconds(seconds);
   }
   thread_local std::minstd_rand random{std::random_device{}()};
   const auto base = options.first_pause * (1 << std::min(attempt, 8));
-  return base + std::chrono::milliseconds(random() % static_cast<unsigned>(std::max<std::int64_t>(base.count() / 2, 1)));
+  return base + std::chrono::milliseconds(
+                    random() % static_cast<unsigned>(std::max<std::int64_t>(base.count() / 2, 1)));
 }
 
 std::string getWords(const Url& base, std::string_view why) {
@@ -69,10 +72,13 @@ std::string getWords(const Url& base, std::string_view why) {
 
 /// In dockerd's words: of a tag, it is HEAD that fails, because dockerd asks that first.
 std::string callWords(const Url& base, const UpstreamCall& call, std::string_view why) {
-  const bool tag = call.resource.starts_with("manifests/") && !call.resource.starts_with("manifests/sha256:");
+  const bool tag =
+      call.resource.starts_with("manifests/") && !call.resource.starts_with("manifests/sha256:");
   std::string method = tag ? "HEAD" : call.method;
-  std::transform(method.begin() + 1, method.end(), method.begin() + 1, [](char c) { return static_cast<char>(c | 0x20); });
-  return method + " \"" + base.origin() + "/v2/" + call.repository + "/" + call.resource + "\": " + std::string(why);
+  std::transform(method.begin() + 1, method.end(), method.begin() + 1,
+                 [](char c) { return static_cast<char>(c | 0x20); });
+  return method + " \"" + base.origin() + "/v2/" + call.repository + "/" + call.resource +
+         "\": " + std::string(why);
 }
 
 }  // namespace
@@ -80,7 +86,8 @@ std::string callWords(const Url& base, const UpstreamCall& call, std::string_vie
 Upstreams::Upstreams(Options options, Metrics& metrics)
     : options_(std::move(options)),
       fetcher_(options_.http),
-      requests_(metrics.counter("flotilla_registry_upstream_requests_total", "Requests sent to upstream registries.")),
+      requests_(metrics.counter("flotilla_registry_upstream_requests_total",
+                                "Requests sent to upstream registries.")),
       errors_(metrics.counter("flotilla_registry_upstream_errors_total",
                               "Upstream requests that failed below HTTP or with a 5xx or 429.")) {}
 
@@ -90,17 +97,21 @@ Result<std::vector<Upstreams::Endpoint>> Upstreams::endpointsOf(const std::strin
     for (const std::string& mirror : options_.mirrors) {
       FLO_TRY_ASSIGN(Url base, Url::parse(mirror));
       const bool insecure = !base.isTls() || isInsecure(base, options_.insecure);
-      endpoints.push_back({std::move(base), insecure ? TlsCheck::Skipped : TlsCheck::Required, true});
+      endpoints.push_back(
+          {std::move(base), insecure ? TlsCheck::Skipped : TlsCheck::Required, true});
     }
   }
   {
     MutexLock lock(mutex_);
-    if (const auto known = known_.find(registry); known != known_.end() && known->second.until > Clock::now()) {
+    if (const auto known = known_.find(registry);
+        known != known_.end() && known->second.until > Clock::now()) {
       endpoints.push_back(known->second.endpoint);
       return endpoints;
     }
   }
-  FLO_TRY_ASSIGN(Url own, Url::parse("https://" + std::string(registry == kDockerHub ? kDockerHubServer : registry)));
+  FLO_TRY_ASSIGN(
+      Url own,
+      Url::parse("https://" + std::string(registry == kDockerHub ? kDockerHubServer : registry)));
   if (!isInsecure(own, options_.insecure)) {
     endpoints.push_back({std::move(own), TlsCheck::Required});
     return endpoints;
@@ -124,7 +135,8 @@ void Upstreams::forget(const std::string& registry) {
 }
 
 Result<Upstreams::Answer> Upstreams::send(const Endpoint& endpoint, const UpstreamCall& call,
-                                          const std::string& authorization, const HttpFetcher::Choose& choose) {
+                                          const std::string& authorization,
+                                          const HttpFetcher::Choose& choose) {
   FetchRequest request{.method = call.method, .url = endpoint.base, .tls = endpoint.tls};
   request.url.target = "/v2/" + call.repository + "/" + call.resource;
   for (const std::string& type : call.accept) {
@@ -156,17 +168,20 @@ Result<std::string> Upstreams::fetchToken(const Endpoint& endpoint, const Upstre
                                           const Challenge& challenge) {
   FLO_TRY_ASSIGN(Url realm, Url::parse(challenge.realm));
   if (endpoint.base.isTls() && endpoint.tls == TlsCheck::Required && !realm.isTls()) {
-    return Error{ErrorKind::Unavailable, "the token server of " + endpoint.base.authority() + " has no TLS"};
+    return Error{ErrorKind::Unavailable,
+                 "the token server of " + endpoint.base.authority() + " has no TLS"};
   }
   const std::string scope = "repository:" + call.repository + ":pull";
   FetchRequest request{.url = realm, .tls = endpoint.tls};
   if (!call.credentials.identity_token.empty()) {
     request.method = "POST";
-    request.body = "grant_type=refresh_token&client_id=flotilla&service=" + http::percentEncode(challenge.service) +
-                   "&scope=" + http::percentEncode(scope) + "&refresh_token=" + http::percentEncode(call.credentials.identity_token);
+    request.body = "grant_type=refresh_token&client_id=flotilla&service=" +
+                   http::percentEncode(challenge.service) + "&scope=" + http::percentEncode(scope) +
+                   "&refresh_token=" + http::percentEncode(call.credentials.identity_token);
   } else {
     request.url.target += request.url.target.find('?') == std::string::npos ? "?" : "&";
-    request.url.target += "scope=" + http::percentEncode(scope) + "&service=" + http::percentEncode(challenge.service);
+    request.url.target += "scope=" + http::percentEncode(scope) +
+                          "&service=" + http::percentEncode(challenge.service);
     if (!call.credentials.user.empty()) {
       request.url.target += "&account=" + http::percentEncode(call.credentials.user);
       request.headers.add("Authorization", call.credentials.basic());
@@ -174,9 +189,11 @@ Result<std::string> Upstreams::fetchToken(const Endpoint& endpoint, const Upstre
   }
   requests_.Increment();
   std::string body;
-  auto head = fetcher_.fetch(std::move(request), [&body](const FetchHead&) { return collectInto(body, kMaxErrorBody); });
+  auto head = fetcher_.fetch(
+      std::move(request), [&body](const FetchHead&) { return collectInto(body, kMaxErrorBody); });
   if (!head) {
-    return Error{ErrorKind::Unavailable, "Get \"" + realm.origin() + realm.target + "\": " + head.error().message()};
+    return Error{ErrorKind::Unavailable,
+                 "Get \"" + realm.origin() + realm.target + "\": " + head.error().message()};
   }
   if (head->status != 200) {
     const Refusal refusal = Refusal::ofAnswer(head->status, body, "");
@@ -186,13 +203,15 @@ Result<std::string> Upstreams::fetchToken(const Endpoint& endpoint, const Upstre
     return Error{ErrorKind::Unauthenticated, callWords(endpoint.base, call, words)};
   }
   const auto document = json::parse(body);
-  std::string token = document && document->is_object() ? json::stringOr(*document, "token", "").value_or("") : "";
+  std::string token =
+      document && document->is_object() ? json::stringOr(*document, "token", "").value_or("") : "";
   if (token.empty() && document && document->is_object()) {
     token = json::stringOr(*document, "access_token", "").value_or("");
   }
   if (token.empty()) {
     return Error{ErrorKind::Unauthenticated,
-                 callWords(endpoint.base, call, "authorization server did not include a token in the response")};
+                 callWords(endpoint.base, call,
+                           "authorization server did not include a token in the response")};
   }
   return token;
 }
@@ -205,7 +224,8 @@ Result<std::string> Upstreams::authorize(const Endpoint& endpoint, const Upstrea
   }
   if (challenge.scheme == Challenge::Scheme::Basic) {
     if (mine.user.empty()) {
-      return Error{ErrorKind::Unauthenticated, callWords(endpoint.base, call, "no basic auth credentials")};
+      return Error{ErrorKind::Unauthenticated,
+                   callWords(endpoint.base, call, "no basic auth credentials")};
     }
     return mine.basic();
   }
@@ -219,7 +239,8 @@ Result<Upstreams::Answer> Upstreams::authorised(const Endpoint& endpoint, const 
   if (endpoint.mirror) {
     mine.credentials = {};  // they are meant for the registry itself
   }
-  const std::string key = endpoint.base.origin() + " " + call.repository + " " + mine.credentials.fingerprint();
+  const std::string key =
+      endpoint.base.origin() + " " + call.repository + " " + mine.credentials.fingerprint();
   const std::string known = tokens_.find(key, Clock::now()).value_or("");
   FLO_TRY_ASSIGN(Answer answer, send(endpoint, mine, known, choose));
   const auto challenge = answer.head.status == 401 ? challengeOf(answer.head) : std::nullopt;
@@ -236,7 +257,8 @@ Result<Upstreams::Answer> Upstreams::authorised(const Endpoint& endpoint, const 
   return answer;
 }
 
-Result<Upstreams::Answer> Upstreams::exchange(const UpstreamCall& call, const HttpFetcher::Choose& choose) {
+Result<Upstreams::Answer> Upstreams::exchange(const UpstreamCall& call,
+                                              const HttpFetcher::Choose& choose) {
   FLO_TRY_ASSIGN(const auto endpoints, endpointsOf(call.registry));
   std::optional<Result<Answer>> last;
   for (const Endpoint& endpoint : endpoints) {
@@ -264,8 +286,8 @@ Served<FetchHead> Upstreams::content(const UpstreamCall& call, const HttpFetcher
   }
   if (const auto challenge = challengeOf(answer->head);
       answer->head.status == 401 && challenge && challenge->error == "insufficient_scope") {
-    return tl::unexpected(Refusal{.status = 401, .code = "DENIED",
-                                  .message = "requested access to the resource is denied"});
+    return tl::unexpected(Refusal{
+        .status = 401, .code = "DENIED", .message = "requested access to the resource is denied"});
   }
   if (!isContent(answer->head.status)) {
     return tl::unexpected(Refusal::ofAnswer(answer->head.status, answer->error_body,
@@ -285,9 +307,11 @@ Served<UpstreamDocument> Upstreams::document(const UpstreamCall& call) {
       document.head = *std::move(head);
       return document;
     }
-    // What refused the connection will refuse it again; an exchange that broke may have had bad luck.
+    // What refused the connection will refuse it again; an exchange that broke may have had bad
+    // luck.
     const Refusal& refusal = head.error();
-    const bool worth_it = refusal.cause.empty() ? isTemporary(refusal.status) : refusal.status == 504;
+    const bool worth_it =
+        refusal.cause.empty() ? isTemporary(refusal.status) : refusal.status == 504;
     const auto pause = pauseBefore(attempt, refusal.retry_after, options_);
     if (!worth_it || attempt + 1 >= options_.attempts || pause > options_.longest_pause) {
       return tl::unexpected(std::move(head).error());

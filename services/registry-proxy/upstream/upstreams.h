@@ -45,7 +45,7 @@ class Upstreams {
     std::vector<std::string> mirrors = {};   // of docker.io, base URLs
     std::vector<std::string> insecure = {};  // names, "host:port" and CIDRs; loopback always is
     HttpFetcher::Options http = {};
-    int attempts = 4;                        // at documents that a server fails to send
+    int attempts = 4;  // at documents that a server fails to send
     std::chrono::milliseconds first_pause{500};
     std::chrono::seconds longest_pause{30};  // a Retry-After beyond it is the client's to honour
   };
@@ -74,11 +74,14 @@ class Upstreams {
   void remember(const std::string& registry, const Endpoint& endpoint);
   void forget(const std::string& registry);
   Result<Answer> exchange(const UpstreamCall& call, const HttpFetcher::Choose& choose);
-  Result<Answer> authorised(const Endpoint& endpoint, const UpstreamCall& call, const HttpFetcher::Choose& choose);
-  Result<Answer> send(const Endpoint& endpoint, const UpstreamCall& call, const std::string& authorization,
-                      const HttpFetcher::Choose& choose);
-  Result<std::string> authorize(const Endpoint& endpoint, const UpstreamCall& call, const Challenge& challenge);
-  Result<std::string> fetchToken(const Endpoint& endpoint, const UpstreamCall& call, const Challenge& challenge);
+  Result<Answer> authorised(const Endpoint& endpoint, const UpstreamCall& call,
+                            const HttpFetcher::Choose& choose);
+  Result<Answer> send(const Endpoint& endpoint, const UpstreamCall& call,
+                      const std::string& authorization, const HttpFetcher::Choose& choose);
+  Result<std::string> authorize(const Endpoint& endpoint, const UpstreamCall& call,
+                                const Challenge& challenge);
+  Result<std::string> fetchToken(const Endpoint& endpoint, const UpstreamCall& call,
+                                 const Challenge& challenge);
 
   const Options options_;
   HttpFetcher fetcher_;

@@ -8,7 +8,9 @@ namespace {
 constexpr std::uint16_t kHttpPort = 80;
 constexpr std::uint16_t kHttpsPort = 443;
 
-std::uint16_t ownPort(std::string_view scheme) { return scheme == "https" ? kHttpsPort : kHttpPort; }
+std::uint16_t ownPort(std::string_view scheme) {
+  return scheme == "https" ? kHttpsPort : kHttpPort;
+}
 
 Error invalid(std::string_view text) {
   return Error{ErrorKind::InvalidArgument, "invalid URL \"" + std::string(text) + "\""};

@@ -16,8 +16,8 @@ TEST(Url, ParsesWhatRegistriesUse) {
 }
 
 TEST(Url, RefusesWhatCouldLeadAstray) {
-  for (const char* bad : {"", "a/b", "ftp://a/", "http://", "http://u:p@a/", "http://a:0/", "http://a:99999/",
-                          "http://a:x/", "http://a b/", "http://a/\r\nX: y"}) {
+  for (const char* bad : {"", "a/b", "ftp://a/", "http://", "http://u:p@a/", "http://a:0/",
+                          "http://a:99999/", "http://a:x/", "http://a b/", "http://a/\r\nX: y"}) {
     EXPECT_FALSE(Url::parse(bad)) << bad;
   }
 }

@@ -25,7 +25,8 @@ class HostileArchiveTest : public ImageStoreTest {
     EXPECT_EQ(files(), before_);
     EXPECT_TRUE(events_.take().empty());
   }
-  void expectLayerRefused(const std::string& layer, const ::testing::Matcher<std::string>& message) {
+  void expectLayerRefused(const std::string& layer,
+                          const ::testing::Matcher<std::string>& message) {
     expectRefused(dockerArchive({{{layer}, {}, {"x:1"}}}), message);
   }
 
@@ -47,9 +48,12 @@ std::string gzip(const std::string& text) {
 }
 
 TEST_F(HostileArchiveTest, NamesThatLeaveTheLayer) {
-  expectLayerRefused(TarBuilder().file("../../evil", "x").finish(), HasSubstr("invalid entry name \"../../evil\""));
-  expectLayerRefused(TarBuilder().file("a/../../evil", "x").finish(), HasSubstr("invalid entry name"));
-  expectLayerRefused(TarBuilder().file("/etc/evil", "x").finish(), HasSubstr("invalid entry name \"/etc/evil\""));
+  expectLayerRefused(TarBuilder().file("../../evil", "x").finish(),
+                     HasSubstr("invalid entry name \"../../evil\""));
+  expectLayerRefused(TarBuilder().file("a/../../evil", "x").finish(),
+                     HasSubstr("invalid entry name"));
+  expectLayerRefused(TarBuilder().file("/etc/evil", "x").finish(),
+                     HasSubstr("invalid entry name \"/etc/evil\""));
   expectLayerRefused(TarBuilder().pax({{"path", std::string(5000, 'a')}}).file("x", "x").finish(),
                      HasSubstr("invalid entry name"));
 }
@@ -59,13 +63,15 @@ TEST_F(HostileArchiveTest, WritesThroughSymbolicLinks) {
                      HasSubstr("path escapes from parent"));
   expectLayerRefused(TarBuilder().symlink("l", "../../../../tmp").file("l/evil", "x").finish(),
                      HasSubstr("path escapes from parent"));
-  expectLayerRefused(TarBuilder().symlink("l", "l").file("l/evil", "x").finish(), HasSubstr("symbolic links"));
+  expectLayerRefused(TarBuilder().symlink("l", "l").file("l/evil", "x").finish(),
+                     HasSubstr("symbolic links"));
 }
 
 TEST_F(HostileArchiveTest, HardLinksToTheOutside) {
   expectLayerRefused(TarBuilder().hardlink("h", "../../../etc/passwd").finish(),
                      HasSubstr("invalid hardlink target"));
-  expectLayerRefused(TarBuilder().hardlink("h", "/etc/passwd").finish(), HasSubstr("invalid hardlink target"));
+  expectLayerRefused(TarBuilder().hardlink("h", "/etc/passwd").finish(),
+                     HasSubstr("invalid hardlink target"));
   expectLayerRefused(TarBuilder().symlink("l", "/etc").hardlink("h", "l/passwd").finish(),
                      HasSubstr("path escapes from parent"));
   expectLayerRefused(TarBuilder().hardlink("h", "absent").finish(), HasSubstr("No such file"));
@@ -78,8 +84,10 @@ TEST_F(HostileArchiveTest, TruncatedStreams) {
   expectLayerRefused(packed.substr(0, packed.size() / 2), HasSubstr("unexpected EOF"));
   expectLayerRefused(packed.substr(0, 15), HasSubstr("unexpected EOF"));
   const std::string archive = dockerArchive({{{layer}, {}, {"x:1"}}});
-  for (const std::size_t keep : {std::size_t{0}, std::size_t{3}, std::size_t{700}, std::size_t{10'000}}) {
-    expectRefused(archive.substr(0, keep), AnyOf(HasSubstr("unexpected EOF"), HasSubstr("not an image archive")));
+  for (const std::size_t keep :
+       {std::size_t{0}, std::size_t{3}, std::size_t{700}, std::size_t{10'000}}) {
+    expectRefused(archive.substr(0, keep),
+                  AnyOf(HasSubstr("unexpected EOF"), HasSubstr("not an image archive")));
   }
 }
 
@@ -103,37 +111,49 @@ TEST_F(HostileArchiveTest, DigestsThatAreWrong) {
   const std::string layer = TarBuilder().file("a", "a").finish();
   const std::string zeros = "sha256:" + std::string(64, '0');
   expectRefused(dockerArchive({{{layer}, {zeros}, {"x:1"}}}),
-                "invalid diffID for layer 0: expected \"" + zeros + "\", got \"sha256:" + sha256Hex(layer) + "\"");
+                "invalid diffID for layer 0: expected \"" + zeros +
+                    "\", got \"sha256:" + sha256Hex(layer) + "\"");
   expectRefused(TarBuilder().file("blobs/sha256/" + std::string(64, '0'), layer).finish(),
                 HasSubstr("wrong digest of blobs/sha256/000"));
 }
 
 TEST_F(HostileArchiveTest, ManifestsThatMakeNoSense) {
-  const auto withManifest = [](const std::string& text) { return TarBuilder().file("manifest.json", text).finish(); };
+  const auto withManifest = [](const std::string& text) {
+    return TarBuilder().file("manifest.json", text).finish();
+  };
   expectRefused(withManifest("{"), HasSubstr("manifest.json"));
   expectRefused(withManifest("{}"), HasSubstr("not a list of images"));
   expectRefused(withManifest(std::string(100'000, '[')), HasSubstr("manifest.json"));
   expectRefused(withManifest("[{\"Config\":\"../x\"}]"), HasSubstr("no such file in the archive"));
-  expectRefused(withManifest("[{\"Config\":7,\"Layers\":[7]}]"), HasSubstr("no such file in the archive"));
+  expectRefused(withManifest("[{\"Config\":7,\"Layers\":[7]}]"),
+                HasSubstr("no such file in the archive"));
   const std::string layer = TarBuilder().file("a", "a").finish();
   expectRefused(dockerArchive({{{layer}, {}, {"Foo:1"}}}),
                 "invalid reference format: repository name (library/Foo) must be lowercase");
   expectRefused(dockerArchive({{{layer}, {}, {"foo"}}}), "invalid tag \"foo\"");
-  expectRefused(dockerArchive({{{layer}, {"nonsense"}, {"x:1"}}}), "invalid checksum digest format");
+  expectRefused(dockerArchive({{{layer}, {"nonsense"}, {"x:1"}}}),
+                "invalid checksum digest format");
 }
 
 TEST_F(HostileArchiveTest, ThingsThatAreNoFilesInTheArchiveItself) {
-  expectRefused(TarBuilder().device("manifest.json", '3', 1, 3).finish(), HasSubstr("not allowed in an image archive"));
-  expectRefused(TarBuilder().symlink("manifest.json", "/etc/passwd").finish(), HasSubstr("invalid link"));
-  expectRefused(TarBuilder().symlink("manifest.json", "../../etc/passwd").finish(), HasSubstr("invalid link"));
-  expectRefused(TarBuilder().symlink("manifest.json", "manifest.json").finish(), HasSubstr("not an image archive"));
-  expectRefused(TarBuilder().file("../manifest.json", "[]").finish(), HasSubstr("invalid entry name"));
+  expectRefused(TarBuilder().device("manifest.json", '3', 1, 3).finish(),
+                HasSubstr("not allowed in an image archive"));
+  expectRefused(TarBuilder().symlink("manifest.json", "/etc/passwd").finish(),
+                HasSubstr("invalid link"));
+  expectRefused(TarBuilder().symlink("manifest.json", "../../etc/passwd").finish(),
+                HasSubstr("invalid link"));
+  expectRefused(TarBuilder().symlink("manifest.json", "manifest.json").finish(),
+                HasSubstr("not an image archive"));
+  expectRefused(TarBuilder().file("../manifest.json", "[]").finish(),
+                HasSubstr("invalid entry name"));
 }
 
 TEST_F(HostileArchiveTest, NamesWithNul) {
   const std::string name("evil\0/../../x", 13);
-  const std::string answer = load(dockerArchive({{{TarBuilder().pax({{"path", name}}).file("x", "x").finish()}, {}, {"x:1"}}}));
-  EXPECT_THAT(answer, AnyOf(HasSubstr("invalid"), HasSubstr("Loaded image")));  // either way nothing outside
+  const std::string answer = load(
+      dockerArchive({{{TarBuilder().pax({{"path", name}}).file("x", "x").finish()}, {}, {"x:1"}}}));
+  EXPECT_THAT(answer, AnyOf(HasSubstr("invalid"),
+                            HasSubstr("Loaded image")));  // either way nothing outside
   for (const std::string& path : files()) {
     EXPECT_THAT(path, AnyOf(StartsWith("root"), StartsWith("run")));
   }

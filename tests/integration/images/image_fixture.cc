@@ -24,8 +24,8 @@ std::string configOf(const ImageSpec& spec) {
   document["rootfs"]["type"] = "layers";
   document["rootfs"]["diff_ids"] = nlohmann::json::array();
   for (std::size_t i = 0; i < spec.layers.size(); ++i) {
-    document["rootfs"]["diff_ids"].push_back(i < spec.diff_ids.size() ? spec.diff_ids[i]
-                                                                      : "sha256:" + sha256Hex(spec.layers[i]));
+    document["rootfs"]["diff_ids"].push_back(
+        i < spec.diff_ids.size() ? spec.diff_ids[i] : "sha256:" + sha256Hex(spec.layers[i]));
   }
   return document.dump();
 }
@@ -73,7 +73,8 @@ void ImageStoreTest::SetUp() {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "needs root: chroot, mknod and trusted attributes";
   }
-  std::string pattern = "/var/tmp/flotilla-images-XXXXXX";  // /tmp may be a tmpfs without attributes
+  std::string pattern =
+      "/var/tmp/flotilla-images-XXXXXX";  // /tmp may be a tmpfs without attributes
   ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
   base_ = pattern;
   open();
@@ -94,8 +95,11 @@ void ImageStoreTest::open() {
   ASSERT_TRUE(database) << database.error().message();
   database_ = *std::move(database);
   auto store = LocalImageStore::create(
-      {.paths = paths, .unpack_program = unpackProgram(), .version = "0.1.0",
-       .containers = [this](Transaction&, const std::string& id) -> Result<std::vector<ContainerUse>> {
+      {.paths = paths,
+       .unpack_program = unpackProgram(),
+       .version = "0.1.0",
+       .containers = [this](Transaction&,
+                            const std::string& id) -> Result<std::vector<ContainerUse>> {
          std::vector<ContainerUse> uses;
          std::copy_if(containers_.begin(), containers_.end(), std::back_inserter(uses),
                       [&](const ContainerUse& use) { return id.empty() || use.image_id == id; });
@@ -143,7 +147,8 @@ std::string ImageStoreTest::save(const std::vector<std::string>& names) {
 }
 
 nlohmann::json ImageStoreTest::list(const std::string& filters, bool all, ApiVersion version) {
-  const auto text = listImages(store_->context(), {.all = all, .shared_size = true, .filters = filters}, version);
+  const auto text =
+      listImages(store_->context(), {.all = all, .shared_size = true, .filters = filters}, version);
   return text ? nlohmann::json::parse(*text) : nlohmann::json(text.error().message());
 }
 
@@ -159,7 +164,8 @@ std::vector<std::string> ImageStoreTest::remove(const std::string& name, bool fo
   }
   std::vector<std::string> lines;
   for (const RemovalLine& line : *removed) {
-    lines.push_back((line.kind == RemovalLine::Kind::Untagged ? "Untagged: " : "Deleted: ") + line.what);
+    lines.push_back((line.kind == RemovalLine::Kind::Untagged ? "Untagged: " : "Deleted: ") +
+                    line.what);
   }
   return lines;
 }
@@ -168,7 +174,8 @@ std::vector<std::string> ImageStoreTest::files() const {
   std::vector<std::string> out;
   for (const auto& entry : fs::recursive_directory_iterator(base_)) {
     const std::string name = fs::relative(entry.path(), base_).string();
-    if (name.find("engine.db") == std::string::npos && name.find("images.lock") == std::string::npos) {
+    if (name.find("engine.db") == std::string::npos &&
+        name.find("images.lock") == std::string::npos) {
       out.push_back(name);
     }
   }

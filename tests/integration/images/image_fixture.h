@@ -46,8 +46,8 @@ class RecordingEventLog : public EventLog {
 
 /// One image of one or several layers, as `docker save` used to write them.
 struct ImageSpec {
-  std::vector<std::string> layers;               // tars
-  std::vector<std::string> diff_ids = {};        // when they lie
+  std::vector<std::string> layers;         // tars
+  std::vector<std::string> diff_ids = {};  // when they lie
   std::vector<std::string> tags = {};
   nlohmann::json config = nlohmann::json::object();
 };

@@ -4,8 +4,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <cstring>
 #include <chrono>
+#include <cstring>
 #include <thread>
 
 #include "common/event/reactor.h"
@@ -128,8 +128,9 @@ TEST_F(ImageJobsTest, ABadArchiveEndsWithAnErrorLineThatArrives) {
     sendAll(fd.get(), TarBuilder().file("../x", "x").finish() + std::string(8'000'000, 'z'));
     ::shutdown(fd.get(), SHUT_WR);
   });
-  EXPECT_EQ(receiveAll(fd.get()),
-            "{\"errorDetail\":{\"message\":\"invalid entry name \\\"../x\\\"\"},\"error\":\"invalid entry name \\\"../x\\\"\"}\r\n");
+  EXPECT_EQ(
+      receiveAll(fd.get()),
+      "{\"errorDetail\":{\"message\":\"invalid entry name \\\"../x\\\"\"},\"error\":\"invalid entry name \\\"../x\\\"\"}\r\n");
   sender.join();
   EXPECT_TRUE(load->waitResult());
 }
@@ -138,7 +139,8 @@ TEST_F(ImageJobsTest, WhatCanBeCheckedEarlyFailsWithoutAStream) {
   Job import = jobOf("image_import");
   import.env.setList("changes", {"FOO x"});
   EXPECT_EQ(run(import)->waitResult().error().message(), "FOO is not a valid change command");
-  EXPECT_EQ(run(jobOf("image_save", {"nosuch"}))->waitResult().error().message(), "No such image: nosuch");
+  EXPECT_EQ(run(jobOf("image_save", {"nosuch"}))->waitResult().error().message(),
+            "No such image: nosuch");
   Job tag = jobOf("image_tag", {"nosuch"});
   tag.env.set("repo", "Foo");
   EXPECT_EQ(run(tag)->waitResult().error().message(),
@@ -149,8 +151,8 @@ TEST_F(ImageJobsTest, ACancelledLoadLeavesNothing) {
   const auto before = files();
   auto load = run(jobOf("image_load"));
   const UniqueFd fd = connect(endpointOf(*load));
-  const std::string archive =
-      dockerArchive({{{TarBuilder().file("a", std::string(3'000'000, 'a')).finish()}, {}, {"x:1"}}});
+  const std::string archive = dockerArchive(
+      {{{TarBuilder().file("a", std::string(3'000'000, 'a')).finish()}, {}, {"x:1"}}});
   sendAll(fd.get(), std::string_view(archive).substr(0, 2'000'000));
   load->cancel();
   receiveAll(fd.get());

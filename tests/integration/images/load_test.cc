@@ -37,11 +37,13 @@ std::string xattrOf(const fs::path& path, const char* name) {
 }
 
 TEST_F(LoadTest, KeepsIdTagsAndTree) {
-  ImageSpec spec{{TarBuilder().directory("./").directory("./etc").file("./etc/hello", "hi\n").finish()}};
+  ImageSpec spec{
+      {TarBuilder().directory("./").directory("./etc").file("./etc/hello", "hi\n").finish()}};
   spec.tags = {"busybox:1", "localhost:5000/x/y:z"};
   const std::string id = imageIdOf(spec);
-  EXPECT_EQ(load(dockerArchive({spec})),
-            "{\"stream\":\"Loaded image: busybox:1\\n\"}\r\n{\"stream\":\"Loaded image: localhost:5000/x/y:z\\n\"}\r\n");
+  EXPECT_EQ(
+      load(dockerArchive({spec})),
+      "{\"stream\":\"Loaded image: busybox:1\\n\"}\r\n{\"stream\":\"Loaded image: localhost:5000/x/y:z\\n\"}\r\n");
   EXPECT_THAT(events_.take(), ElementsAre("load " + id));
   EXPECT_EQ(store_->resolve("busybox:1").value().id, id);
   EXPECT_EQ(store_->resolve(id.substr(7, 8)).value().id, id);
@@ -51,7 +53,8 @@ TEST_F(LoadTest, KeepsIdTagsAndTree) {
 
 TEST_F(LoadTest, NamesIdsOnlyWhenNothingIsTagged) {
   const ImageSpec spec{{TarBuilder().file("a", "a").finish()}};
-  EXPECT_EQ(load(dockerArchive({spec})), "{\"stream\":\"Loaded image ID: " + imageIdOf(spec) + "\\n\"}\r\n");
+  EXPECT_EQ(load(dockerArchive({spec})),
+            "{\"stream\":\"Loaded image ID: " + imageIdOf(spec) + "\\n\"}\r\n");
 }
 
 TEST_F(LoadTest, MovesANameAndSaysSo) {
@@ -59,7 +62,8 @@ TEST_F(LoadTest, MovesANameAndSaysSo) {
   ImageSpec second{{TarBuilder().file("a", "2").finish()}, {}, {"x:1"}};
   load(dockerArchive({first}));
   EXPECT_EQ(load(dockerArchive({second})),
-            "{\"stream\":\"The image x:1 already exists, renaming the old one with ID " + imageIdOf(first) +
+            "{\"stream\":\"The image x:1 already exists, renaming the old one with ID " +
+                imageIdOf(first) +
                 " to empty string\\n\"}\r\n{\"stream\":\"Loaded image: x:1\\n\"}\r\n");
 }
 
@@ -68,7 +72,10 @@ TEST_F(LoadTest, UnpacksEveryKindOfEntry) {
   tar.header({.name = "setuid", .size = 3, .mode = 04755, .uid = 12, .gid = 34}).content("abc");
   tar.hardlink("linked", "setuid").symlink("d/link", "/etc/passwd").device("null", '3', 1, 3);
   tar.header({.name = "fifo", .type = '6'}).directory("sticky", 01777);
-  tar.pax({{"SCHILY.xattr.security.capability", std::string("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20)},
+  tar.pax({{"SCHILY.xattr.security.capability",
+            std::string(
+                "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+                20)},
            {"SCHILY.xattr.trusted.overlay.redirect", "/x"}});
   tar.file("capable", "x", 0755);
   tar.pax({{"path", "caf\xc3\xa9/e\xcc\x81"}, {"mtime", "1600000001.5"}}).file("short", "name");
@@ -96,7 +103,10 @@ TEST_F(LoadTest, TurnsWhiteoutsIntoOverlaysOwn) {
   TarBuilder tar;
   tar.file("dir/.wh.gone", "").file("opaque/.wh..wh..opq", "").file("opaque/new", "n");
   tar.file("both", "kept").file(".wh.both", "");
-  tar.file(".wh.redone", "").directory("redone").file(".wh..wh.plnk/x", "").file(".wh..wh.aufs", "");
+  tar.file(".wh.redone", "")
+      .directory("redone")
+      .file(".wh..wh.plnk/x", "")
+      .file(".wh..wh.aufs", "");
   const ImageSpec spec{{tar.finish()}, {}, {"x:1"}};
   EXPECT_THAT(load(dockerArchive({spec})), HasSubstr("Loaded image"));
   const fs::path root = top("x:1");
@@ -125,7 +135,7 @@ TEST_F(LoadTest, SurvivesAReopen) {
   const ImageSpec spec{{TarBuilder().file("a", "a").finish()}, {}, {"x:1"}};
   load(dockerArchive({spec}));
   const auto before = files();
-  fs::create_directories(base_ / "root/layers/0123/fs/half");   // a crash between rename and commit
+  fs::create_directories(base_ / "root/layers/0123/fs/half");  // a crash between rename and commit
   fs::create_directories(base_ / "root/tmp/images-dead/tree1/fs");
   std::ofstream(base_ / "root/blobs/sha256/4567") << "x";
   fs::create_symlink("../layers/0123/fs", base_ / "root/l/0123");
@@ -151,7 +161,8 @@ TEST_F(LoadTest, DeepTreesAreRemoved) {
     path += "/a";
   }
   std::string prefix;
-  for (int i = 0; i < 20; ++i) {  // each link makes the next path reach deeper than a name may be long
+  for (int i = 0; i < 20;
+       ++i) {  // each link makes the next path reach deeper than a name may be long
     tar.pax({{"path", prefix + path + "/f"}}).file("x", "");
     tar.pax({{"path", "l" + std::to_string(i)}, {"linkpath", prefix + path}}).symlink("x", "y");
     prefix = "l" + std::to_string(i) + "/";

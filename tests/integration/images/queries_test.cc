@@ -38,8 +38,10 @@ TEST_F(ImageQueryTest, ListsInTheShapeOfEachVersion) {
   const Json images = list();
   ASSERT_THAT(images, SizeIs(2));
   const Json& built = images[0]["Id"] == builtId() ? images[0] : images[1];
-  EXPECT_EQ(built, Json::parse(R"({"Containers":0,"Created":1704164645,"Labels":{"x":"y"},"ParentId":"",
-    "RepoDigests":[],"RepoTags":["built:1","other/built:2"],"SharedSize":5,"Size":7,"Id":")" + builtId() + "\"}"));
+  EXPECT_EQ(built,
+            Json::parse(R"({"Containers":0,"Created":1704164645,"Labels":{"x":"y"},"ParentId":"",
+    "RepoDigests":[],"RepoTags":["built:1","other/built:2"],"SharedSize":5,"Size":7,"Id":")" +
+                        builtId() + "\"}"));
   const Json older = list("", false, {1, 43});
   EXPECT_EQ(older[0]["VirtualSize"], older[0]["Size"]);
   EXPECT_EQ(older[0]["Containers"], -1);
@@ -49,7 +51,8 @@ TEST_F(ImageQueryTest, Filters) {
   loadBoth();
   EXPECT_THAT(list(R"({"reference":["b*"]})"), SizeIs(2));
   EXPECT_THAT(list(R"({"reference":["other/*"]})"), SizeIs(1));
-  EXPECT_EQ(list(R"({"reference":["other/*"]})")[0]["RepoTags"], Json::parse(R"(["other/built:2"])"));
+  EXPECT_EQ(list(R"({"reference":["other/*"]})")[0]["RepoTags"],
+            Json::parse(R"(["other/built:2"])"));
   EXPECT_THAT(list(R"({"label":["x=y"]})"), SizeIs(1));
   EXPECT_THAT(list(R"({"label":["x=z"]})"), IsEmpty());
   EXPECT_THAT(list(R"({"dangling":["true"]})"), IsEmpty());
@@ -65,7 +68,8 @@ TEST_F(ImageQueryTest, InspectsInTheShapeOfEachVersion) {
   const Json now = inspect("built:1");
   EXPECT_EQ(now["Id"], builtId());
   EXPECT_EQ(now["Created"], "2024-01-02T03:04:05.678Z");
-  EXPECT_EQ(now["Config"], Json::parse(R"({"Cmd":["sh"],"Entrypoint":null,"Env":null,"Labels":{"x":"y"},
+  EXPECT_EQ(now["Config"],
+            Json::parse(R"({"Cmd":["sh"],"Entrypoint":null,"Env":null,"Labels":{"x":"y"},
     "OnBuild":null,"User":"","Volumes":null,"WorkingDir":""})"));
   EXPECT_EQ(now["Metadata"]["LastTagTime"], "0001-01-01T00:00:00Z");
   EXPECT_EQ(now["GraphDriver"]["Name"], "overlay2");
@@ -75,7 +79,8 @@ TEST_F(ImageQueryTest, InspectsInTheShapeOfEachVersion) {
   EXPECT_EQ(older["VirtualSize"], 7);
   EXPECT_EQ(older["Config"]["AttachStdin"], false);
   EXPECT_TRUE(older.contains("ContainerConfig"));
-  EXPECT_EQ(inspect("Foo"), "invalid reference format: repository name (library/Foo) must be lowercase");
+  EXPECT_EQ(inspect("Foo"),
+            "invalid reference format: repository name (library/Foo) must be lowercase");
 }
 
 TEST_F(ImageQueryTest, TagsAndUntags) {
@@ -94,9 +99,11 @@ TEST_F(ImageQueryTest, RemovesExactlyWhatNobodyUses) {
               ElementsAre("conflict: unable to delete " + builtId().substr(7, 12) +
                           " (must be forced) - image is referenced in multiple repositories"));
   EXPECT_THAT(remove(builtId().substr(7, 12), true),
-              ElementsAre("Untagged: built:1", "Untagged: other/built:2", "Deleted: " + builtId(), "Deleted: " + chain(built_)));
+              ElementsAre("Untagged: built:1", "Untagged: other/built:2", "Deleted: " + builtId(),
+                          "Deleted: " + chain(built_)));
   EXPECT_TRUE(std::filesystem::exists(top("base:1") / "a"));
-  EXPECT_THAT(remove("base:1"), ElementsAre("Untagged: base:1", "Deleted: " + baseId(), "Deleted: " + chain(base_spec_)));
+  EXPECT_THAT(remove("base:1"), ElementsAre("Untagged: base:1", "Deleted: " + baseId(),
+                                            "Deleted: " + chain(base_spec_)));
   EXPECT_THAT(list(), IsEmpty());
   for (const char* folder : {"layers", "l", "blobs/sha256", "tmp"}) {
     EXPECT_TRUE(std::filesystem::is_empty(base_ / "root" / folder)) << folder;
@@ -107,13 +114,20 @@ TEST_F(ImageQueryTest, ContainersProtectTheirImage) {
   loadBoth();
   containers_ = {{std::string(64, 'c'), baseId(), false}};
   const std::string short_id = baseId().substr(7, 12);
-  EXPECT_THAT(remove("base:1"), ElementsAre("conflict: unable to remove repository reference \"base:1\" (must force) - "
-                                            "container cccccccccccc is using its referenced image " + short_id));
-  EXPECT_THAT(remove(short_id), ElementsAre("conflict: unable to delete " + short_id +
-                                            " (must be forced) - image is being used by stopped container cccccccccccc"));
+  EXPECT_THAT(
+      remove("base:1"),
+      ElementsAre("conflict: unable to remove repository reference \"base:1\" (must force) - "
+                  "container cccccccccccc is using its referenced image " +
+                  short_id));
+  EXPECT_THAT(
+      remove(short_id),
+      ElementsAre("conflict: unable to delete " + short_id +
+                  " (must be forced) - image is being used by stopped container cccccccccccc"));
   containers_[0].running = true;
-  EXPECT_THAT(remove(short_id, true), ElementsAre("conflict: unable to delete " + short_id +
-                                                  " (cannot be forced) - image is being used by running container cccccccccccc"));
+  EXPECT_THAT(
+      remove(short_id, true),
+      ElementsAre("conflict: unable to delete " + short_id +
+                  " (cannot be forced) - image is being used by running container cccccccccccc"));
   EXPECT_THAT(remove("base:1", true), ElementsAre("Untagged: base:1"));
   remove("built:1");
   remove("other/built:2");
@@ -149,8 +163,12 @@ TEST_F(ImageQueryTest, ImportsATarWithChanges) {
   const std::string tar = TarBuilder().file("x", "abc").finish();
   std::string output;
   ImageStream stream = memoryStream(tar, output);
-  const auto request = checkImport({.repo = "img", .tag = "2", .message = "hello", .platform = "linux/arm64",
-                                    .changes = {"CMD [\"x\"]", "ENV A=b"}}, "amd64");
+  const auto request = checkImport({.repo = "img",
+                                    .tag = "2",
+                                    .message = "hello",
+                                    .platform = "linux/arm64",
+                                    .changes = {"CMD [\"x\"]", "ENV A=b"}},
+                                   "amd64");
   ASSERT_TRUE(request) << request.error().message();
   const auto imported = importImage(store_->context(), stream, *request);
   ASSERT_TRUE(imported) << imported.error().message();
@@ -161,7 +179,8 @@ TEST_F(ImageQueryTest, ImportsATarWithChanges) {
   EXPECT_EQ(image["Comment"], "hello");
   EXPECT_EQ(image["Config"]["Env"], Json::parse(R"(["A=b"])"));
   EXPECT_EQ(image["RootFS"]["Layers"][0], "sha256:" + sha256Hex(tar));
-  EXPECT_EQ(checkImport({.platform = "windows"}, "amd64").error().message(), "operating system is not supported");
+  EXPECT_EQ(checkImport({.platform = "windows"}, "amd64").error().message(),
+            "operating system is not supported");
   EXPECT_EQ(checkImport({.repo = "Img"}, "amd64").error().message(),
             "invalid reference format: repository name (library/Img) must be lowercase");
 }
@@ -185,9 +204,11 @@ TEST_F(ImageQueryTest, LoadsOciLayoutsOfThisPlatform) {
   }
   Json top_entry = blob(tar, Json{{"schemaVersion", 2}, {"manifests", platforms}}.dump());
   top_entry["annotations"]["io.containerd.image.name"] = "docker.io/library/multi:3";
-  tar.file("index.json", Json{{"schemaVersion", 2}, {"manifests", Json::array({top_entry})}}.dump());
+  tar.file("index.json",
+           Json{{"schemaVersion", 2}, {"manifests", Json::array({top_entry})}}.dump());
   store_->context().architecture = "amd64";
-  EXPECT_EQ(load(tar.file("oci-layout", "{}").finish()), "{\"stream\":\"Loaded image: multi:3\\n\"}\r\n");
+  EXPECT_EQ(load(tar.file("oci-layout", "{}").finish()),
+            "{\"stream\":\"Loaded image: multi:3\\n\"}\r\n");
   EXPECT_TRUE(std::filesystem::exists(top("multi:3") / "arch"));
   EXPECT_EQ(inspect("multi:3")["Size"], 5);
 }

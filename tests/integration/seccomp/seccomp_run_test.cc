@@ -75,9 +75,11 @@ class SeccompRun : public ::testing::TestWithParam<const char*> {
 
   /// The probe's answers in a container with these capability options, under crun.
   std::string probe(const std::string& host_config) {
-    auto request =
-        model::decodeCreateRequest(R"({"Image":"x","Cmd":["/probe"],"HostConfig":{"NetworkMode":"none")" + host_config + "}}", {})
-            .value();
+    auto request = model::decodeCreateRequest(
+                       R"({"Image":"x","Cmd":["/probe"],"HostConfig":{"NetworkMode":"none")" +
+                           host_config + "}}",
+                       {})
+                       .value();
     const model::HostFacts facts = hostFacts();
     model::applyDefaults(request, facts, "crun");
     SpecInput input;
@@ -91,8 +93,9 @@ class SeccompRun : public ::testing::TestWithParam<const char*> {
     EXPECT_TRUE(spec) << spec.error().message();
     std::ofstream(dir_ + "/config.json") << spec.value_or("");
     // crun does not run on the hybrid cgroup layout while "unified" is in sight.
-    return runIsolated("mount --make-rprivate /; umount /sys/fs/cgroup/unified 2>/dev/null || true; cd " + dir_ +
-                       "; exec crun --root " + dir_ + "/crun run -b " + dir_ + " " + id_ + " </dev/null");
+    return runIsolated(
+        "mount --make-rprivate /; umount /sys/fs/cgroup/unified 2>/dev/null || true; cd " + dir_ +
+        "; exec crun --root " + dir_ + "/crun run -b " + dir_ + " " + id_ + " </dev/null");
   }
 
   std::string id_ = "flotilla-seccomp-" + randomHex(6);

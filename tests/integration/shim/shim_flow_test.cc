@@ -109,7 +109,9 @@ TEST_F(ShimFlowTest, ExecToASleepingReaderLosesNothing) {
 TEST_F(ShimFlowTest, LateAttachToASleepingReaderLosesNothing) {
   spec_.open_stdin = true;
   spec_.log.max_size = 0;
-  makeBundle({"sh", "-c", "read x; seq -s '" + kPadding + "\n' " + std::to_string(kLongLines) + "; echo end >&2"});
+  makeBundle(
+      {"sh", "-c",
+       "read x; seq -s '" + kPadding + "\n' " + std::to_string(kLongLines) + "; echo end >&2"});
   launch();
   go();
   AttachOptions options;

@@ -39,7 +39,8 @@ TEST_F(ShimTest, TheSameRunMayBeAskedForAgain) {
   launch();
   std::vector<std::future<Result<int>>> asked;
   for (int i = 0; i < 4; ++i) {
-    asked.push_back(std::async(std::launch::async, [this] { return client().go(std::chrono::seconds(20), 1); }));
+    asked.push_back(std::async(std::launch::async,
+                               [this] { return client().go(std::chrono::seconds(20), 1); }));
   }
   std::set<int> pids;
   for (auto& answer : asked) {
@@ -134,7 +135,8 @@ TEST_F(ShimTest, ExecIsAMemberOfEveryCgroupOfTheContainer) {
       exec_pid = state ? state->pid : 0;
       return exec_pid != 0;
     }));
-    EXPECT_EQ(membership(readWhole("/proc/" + std::to_string(exec_pid) + "/cgroup"), cgroup_), wanted);
+    EXPECT_EQ(membership(readWhole("/proc/" + std::to_string(exec_pid) + "/cgroup"), cgroup_),
+              wanted);
     const auto pids = client().pids();
     ASSERT_TRUE(pids);
     EXPECT_THAT(*pids, ::testing::IsSupersetOf({pid, exec_pid}));
@@ -153,7 +155,8 @@ TEST_F(ShimTest, ARestartAfterAnExecIsInTheCgroupAgain) {
   ASSERT_TRUE(client().signal(SIGKILL));
   const JournalLine again = waitFor(What::Start, std::chrono::seconds(15), 2);
   EXPECT_NE(again.pid, first);
-  EXPECT_EQ(membership(readWhole("/proc/" + std::to_string(again.pid) + "/cgroup"), cgroup_), wanted);
+  EXPECT_EQ(membership(readWhole("/proc/" + std::to_string(again.pid) + "/cgroup"), cgroup_),
+            wanted);
   EXPECT_EQ(exec({"true"}).second, 0);
   EXPECT_TRUE(client().stopping(true));
   EXPECT_TRUE(client().signal(SIGKILL));

@@ -34,13 +34,15 @@ bool answers(const std::string& path) {
     return false;
   }
   const ssize_t size = ::read(fd->get(), answer.data(), answer.size());
-  return size > 0 && !std::string_view(answer.data(), static_cast<std::size_t>(size)).starts_with("-LOADING");
+  return size > 0 &&
+         !std::string_view(answer.data(), static_cast<std::size_t>(size)).starts_with("-LOADING");
 }
 
 }  // namespace
 
 bool RedisServer::installed() {
-  auto asked = Process::spawn({.argv = {"redis-server", "--version"}, .lookup = ProcessSpec::Lookup::Path});
+  auto asked =
+      Process::spawn({.argv = {"redis-server", "--version"}, .lookup = ProcessSpec::Lookup::Path});
   const auto ended = asked ? asked->wait(kStartLimit) : Result<ProcessExit>{asked.error()};
   return ended && ended->code == 0;
 }
@@ -64,15 +66,26 @@ RedisServer::~RedisServer() {
 Result<void> RedisServer::run() {
   ProcessSpec spec;
   spec.lookup = ProcessSpec::Lookup::Path;
-  spec.argv = {"redis-server", "--port", "0",  "--unixsocket", socket(), "--dir",
-               folder_,        "--save", "",   "--appendonly", options_.append_only ? "yes" : "no",
-               "--logfile",    folder_ + "/log"};
+  spec.argv = {"redis-server",
+               "--port",
+               "0",
+               "--unixsocket",
+               socket(),
+               "--dir",
+               folder_,
+               "--save",
+               "",
+               "--appendonly",
+               options_.append_only ? "yes" : "no",
+               "--logfile",
+               folder_ + "/log"};
   spec.argv.insert(spec.argv.end(), options_.settings.begin(), options_.settings.end());
   FLO_TRY_ASSIGN(process_, Process::spawn(spec));
   const auto deadline = std::chrono::steady_clock::now() + kStartLimit;
   while (!answers(socket())) {
     if (std::chrono::steady_clock::now() > deadline) {
-      return Error{ErrorKind::DeadlineExceeded, "redis-server does not answer; its log: " + folder_ + "/log"};
+      return Error{ErrorKind::DeadlineExceeded,
+                   "redis-server does not answer; its log: " + folder_ + "/log"};
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

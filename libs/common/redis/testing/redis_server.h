@@ -44,7 +44,8 @@ class RedisServer {
   void signal(int number);
 
  private:
-  RedisServer(Options options, std::string folder) : options_(std::move(options)), folder_(std::move(folder)) {}
+  RedisServer(Options options, std::string folder)
+      : options_(std::move(options)), folder_(std::move(folder)) {}
   Result<void> run();
 
   const Options options_;

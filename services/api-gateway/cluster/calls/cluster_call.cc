@@ -37,7 +37,8 @@ void ClusterCall::hostDown(const HostPtr& host) {
     return;
   }
   host->engine->cancel(forwarded_id_);
-  forwarded(host, attempt_, unhealthyError(job_.args.empty() ? job_.name : job_.args.front(), *host));
+  forwarded(host, attempt_,
+            unhealthyError(job_.args.empty() ? job_.name : job_.args.front(), *host));
 }
 
 void ClusterCall::established(Established message) {
@@ -75,19 +76,19 @@ void ClusterCall::forward(const HostPtr& host) {
   forwarded_to_ = host;
   forwarded_id_ = job.id;
   host->engine->submit(
-      std::move(job),
-      {.on_established =
-           [call = shared_from_this()](Established message) {
-             onLoop(call->reactor_, [call, message = std::move(message)]() mutable {
-               call->established(std::move(message));
-             });
-           },
-       .on_result =
-           [call = shared_from_this(), host, attempt](JobResult result) {
-             onLoop(call->reactor_, [call, host, attempt, result = std::move(result)]() mutable {
-               call->forwarded(host, attempt, std::move(result));
-             });
-           }});
+      std::move(job), {.on_established =
+                           [call = shared_from_this()](Established message) {
+                             onLoop(call->reactor_, [call, message = std::move(message)]() mutable {
+                               call->established(std::move(message));
+                             });
+                           },
+                       .on_result =
+                           [call = shared_from_this(), host, attempt](JobResult result) {
+                             onLoop(call->reactor_,
+                                    [call, host, attempt, result = std::move(result)]() mutable {
+                                      call->forwarded(host, attempt, std::move(result));
+                                    });
+                           }});
 }
 
 void ClusterCall::forwarded(const HostPtr& host, unsigned attempt, JobResult result) {
@@ -132,7 +133,8 @@ bool isSilence(const JobResult& result) {
                      result.error().kind() == ErrorKind::DeadlineExceeded);
 }
 
-std::vector<std::string> reportSilent(ClusterContext& context, const std::vector<HostAnswer>& answers) {
+std::vector<std::string> reportSilent(ClusterContext& context,
+                                      const std::vector<HostAnswer>& answers) {
   std::vector<std::string> warnings;
   for (const HostAnswer& answer : answers) {
     if (isSilence(answer.result)) {
@@ -145,7 +147,8 @@ std::vector<std::string> reportSilent(ClusterContext& context, const std::vector
 
 Error unhealthyError(const std::string& container, const Host& host) {
   return Error{ErrorKind::Unavailable, "Container " + container + " running on unhealthy node " +
-                                           host.name() + (host.error.empty() ? "" : ": " + host.error)};
+                                           host.name() +
+                                           (host.error.empty() ? "" : ": " + host.error)};
 }
 
 }  // namespace flotilla::gateway

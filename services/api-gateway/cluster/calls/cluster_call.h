@@ -22,12 +22,14 @@ namespace flotilla::gateway {
 class ClusterCall;
 
 struct ClusterTimes {
-  std::chrono::milliseconds answer = std::chrono::seconds(5);     // of a host, to a question to all
-  std::chrono::milliseconds change = std::chrono::minutes(2);     // of a host, to a change of all
-  std::chrono::milliseconds doubted = std::chrono::milliseconds(500);  // of one that is silent already
-  std::chrono::milliseconds pick_up = std::chrono::seconds(30);   // until a worker takes a job
+  std::chrono::milliseconds answer = std::chrono::seconds(5);  // of a host, to a question to all
+  std::chrono::milliseconds change = std::chrono::minutes(2);  // of a host, to a change of all
+  std::chrono::milliseconds doubted =
+      std::chrono::milliseconds(500);                            // of one that is silent already
+  std::chrono::milliseconds pick_up = std::chrono::seconds(30);  // until a worker takes a job
   std::chrono::milliseconds reservation = std::chrono::seconds(60);
-  std::chrono::milliseconds settle = std::chrono::seconds(1);  // changes of containers are asked for together
+  std::chrono::milliseconds settle =
+      std::chrono::seconds(1);  // changes of containers are asked for together
 };
 
 /// What the calls of a cluster share. On the reactor's thread; outlives the calls.
@@ -121,7 +123,8 @@ class ClusterCall : public std::enable_shared_from_this<ClusterCall> {
 void addWarnings(JobOutput& output, const std::vector<std::string>& warnings);
 
 /// "node-1: no answer within 5 s" for every host that did not answer, and asks those how they are.
-std::vector<std::string> reportSilent(ClusterContext& context, const std::vector<HostAnswer>& answers);
+std::vector<std::string> reportSilent(ClusterContext& context,
+                                      const std::vector<HostAnswer>& answers);
 /// Did the host not answer (rather than answer with an error)?
 bool isSilence(const JobResult& result);
 

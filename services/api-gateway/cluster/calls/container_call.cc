@@ -26,8 +26,8 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 Error ambiguous(const std::string& reference, const std::vector<std::string>& hosts) {
-  return Error{ErrorKind::InvalidArgument,
-               "multiple IDs found with provided prefix: " + reference + " (on " + joined(hosts) + ")"};
+  return Error{ErrorKind::InvalidArgument, "multiple IDs found with provided prefix: " + reference +
+                                               " (on " + joined(hosts) + ")"};
 }
 
 /// An inspect document with the host it is about, where swarm classic's clients look for it.
@@ -36,8 +36,9 @@ std::string withNode(std::string document, const Host& host) {
   if (end == std::string::npos) {
     return document;
   }
-  const json::Json node = {{"ID", host.facts.engine_id}, {"IP", host.ip()},           {"Addr", host.address},
-                           {"Name", host.name()},        {"Cpus", host.facts.cpus},   {"Memory", host.facts.memory},
+  const json::Json node = {{"ID", host.facts.engine_id}, {"IP", host.ip()},
+                           {"Addr", host.address},       {"Name", host.name()},
+                           {"Cpus", host.facts.cpus},    {"Memory", host.facts.memory},
                            {"Labels", host.facts.labels}};
   return document.substr(0, end) + ",\"Node\":" + json::dump(node) + document.substr(end);
 }
@@ -71,7 +72,8 @@ void ContainerCall::locate() {
     return;
   }
   auto hosts = context_.membership.healthy();
-  if (asked_hosts_ && !first_miss_ && !only_ && !hosts.empty() && job_.name.starts_with("container_")) {
+  if (asked_hosts_ && !first_miss_ && !only_ && !hosts.empty() &&
+      job_.name.starts_with("container_")) {
     forward(hosts.front());  // nobody has it: every job has words of its own for that
     return;
   }
@@ -111,8 +113,8 @@ void ContainerCall::located(std::vector<HostAnswer> answers, std::uint64_t asked
   const auto warnings = reportSilent(context_, answers);
   const auto known = context_.index.find(name);
   if (known.entry == nullptr && known.hosts.empty() && !warnings.empty() && !first_miss_) {
-    finish(Error{ErrorKind::Unavailable, "No such container on the nodes that answered: " + reference_ +
-                                             " (" + joined(warnings) + ")"});
+    finish(Error{ErrorKind::Unavailable, "No such container on the nodes that answered: " +
+                                             reference_ + " (" + joined(warnings) + ")"});
     return;
   }
   locate();
@@ -129,8 +131,9 @@ void ContainerCall::chosen(const ContainerIndex::Entry& entry) {
 
 void ContainerCall::answered(const HostPtr& host, JobResult result) {
   // Not what else an engine may not find, as a network.
-  const bool missing = !result && result.error().kind() == ErrorKind::NotFound &&
-                       result.error().message().ends_with("No such container: " + job_.args.front());
+  const bool missing =
+      !result && result.error().kind() == ErrorKind::NotFound &&
+      result.error().message().ends_with("No such container: " + job_.args.front());
   if (missing && !wasEstablished() && !asked_hosts_ && !cancelled()) {
     // It may have been removed and made again elsewhere, or never have been what was meant.
     const auto stale = context_.index.findOn(*host, job_.args.front());
@@ -199,8 +202,9 @@ void ExecCall::located(std::vector<HostAnswer> answers) {
   const auto warnings = reportSilent(context_, answers);
   const std::string id = job_.args.empty() ? "" : job_.args.front();
   finish(warnings.empty() ? Error{ErrorKind::NotFound, "No such exec instance: " + id}
-                          : Error{ErrorKind::Unavailable, "No such exec instance on the nodes that answered: " +
-                                                              id + " (" + joined(warnings) + ")"});
+                          : Error{ErrorKind::Unavailable,
+                                  "No such exec instance on the nodes that answered: " + id + " (" +
+                                      joined(warnings) + ")"});
 }
 
 void learnExec(ClusterContext& context, const HostPtr& host, const std::string& exec_id,

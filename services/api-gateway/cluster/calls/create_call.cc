@@ -55,7 +55,8 @@ PlacementRequest placementOf(const Json& body) {
   request.memory = asNumber(memberOf(host, "Memory"));
   for (const auto& [port, bindings] : memberOf(host, "PortBindings").items()) {
     for (const Json& binding : bindings) {
-      if (auto asked = parseHostPort(asText(memberOf(binding, "HostIp")), asText(memberOf(binding, "HostPort")), port)) {
+      if (auto asked = parseHostPort(asText(memberOf(binding, "HostIp")),
+                                     asText(memberOf(binding, "HostPort")), port)) {
         request.ports.push_back(*std::move(asked));
       }
     }

@@ -65,23 +65,24 @@ std::string decorateEvent(std::string_view line, const Host& host, std::int64_t*
 void EventsCall::start() {
   const std::string until = job_.env.get("until");
   history_ = !until.empty() && timestampNs(until) <= wallClockNanoseconds();
-  stream_ = MergedStream::create(
-      {.on_client = nullptr,
-       .on_gone = [weak = std::weak_ptr(self<EventsCall>())] {
-         if (const auto call = weak.lock()) {
-           call->close(JobOutput{});
-         }
-       },
-       .on_full = [weak = std::weak_ptr(self<EventsCall>())](bool full) {
-         if (const auto call = weak.lock()) {
-           call->paused_ = full;
-           for (const auto& [host, source] : call->sources_) {
-             if (source.events) {
-               source.events->pause(full);
-             }
-           }
-         }
-       }});
+  stream_ = MergedStream::create({.on_client = nullptr,
+                                  .on_gone =
+                                      [weak = std::weak_ptr(self<EventsCall>())] {
+                                        if (const auto call = weak.lock()) {
+                                          call->close(JobOutput{});
+                                        }
+                                      },
+                                  .on_full =
+                                      [weak = std::weak_ptr(self<EventsCall>())](bool full) {
+                                        if (const auto call = weak.lock()) {
+                                          call->paused_ = full;
+                                          for (const auto& [host, source] : call->sources_) {
+                                            if (source.events) {
+                                              source.events->pause(full);
+                                            }
+                                          }
+                                        }
+                                      }});
   const auto hosts = context_.membership.healthy();
   for (const HostPtr& host : hosts) {
     follow(host);
@@ -100,21 +101,24 @@ void EventsCall::follow(const HostPtr& host) {
   }
   const auto weak = std::weak_ptr(self<EventsCall>());
   source.events = EngineEvents::open(context_.reactor, context_.dial, host, std::move(env),
-                                     {.on_open = [weak] {
-                                        if (const auto call = weak.lock()) {
-                                          call->opened();
-                                        }
-                                      },
-                                      .on_line = [weak, host](std::string_view text) {
-                                        if (const auto call = weak.lock()) {
-                                          call->line(host, text);
-                                        }
-                                      },
-                                      .on_end = [weak, host](const Result<void>& how) {
-                                        if (const auto call = weak.lock()) {
-                                          call->ended(host, how);
-                                        }
-                                      }});
+                                     {.on_open =
+                                          [weak] {
+                                            if (const auto call = weak.lock()) {
+                                              call->opened();
+                                            }
+                                          },
+                                      .on_line =
+                                          [weak, host](std::string_view text) {
+                                            if (const auto call = weak.lock()) {
+                                              call->line(host, text);
+                                            }
+                                          },
+                                      .on_end =
+                                          [weak, host](const Result<void>& how) {
+                                            if (const auto call = weak.lock()) {
+                                              call->ended(host, how);
+                                            }
+                                          }});
   source.events->pause(paused_);
 }
 
@@ -160,7 +164,8 @@ void EventsCall::ended(const HostPtr& host, const Result<void>& how) {
 }
 
 void EventsCall::finishIfComplete() {
-  const bool waiting = std::ranges::any_of(sources_, [](const auto& item) { return item.second.events != nullptr; });
+  const bool waiting =
+      std::ranges::any_of(sources_, [](const auto& item) { return item.second.events != nullptr; });
   if (waiting || job_.env.get("until").empty()) {
     return;
   }

@@ -55,7 +55,8 @@ void InfoCall::start() {
   question.request_id = job_.request_id;
   const auto patience = [this](const Host& host) {
     // Nobody waits long for what is known well enough.
-    return host.failures > 0 ? context_.times.doubted : std::min(context_.times.answer, 2 * context_.times.doubted);
+    return host.failures > 0 ? context_.times.doubted
+                             : std::min(context_.times.answer, 2 * context_.times.doubted);
   };
   ask(context_.membership.healthy(), question, patience, [this](std::vector<HostAnswer> answers) {
     const auto warnings = reportSilent(context_, answers);
@@ -136,8 +137,8 @@ void AnyCall::answer(const HostPtr& host, JobResult result) {
 }
 
 void AnyCall::hostDown(const HostPtr& host) {
-  const auto waiting =
-      std::find_if(calls_.begin(), calls_.end(), [&](const auto& call) { return call.first == host; });
+  const auto waiting = std::find_if(calls_.begin(), calls_.end(),
+                                    [&](const auto& call) { return call.first == host; });
   if (waiting != calls_.end() && !finished()) {
     waiting->second->cancel();
     answer(host, Error{ErrorKind::Unavailable, host->error});
@@ -169,7 +170,8 @@ void SaveCall::next() {
         candidates_.push_back(answer.host);
       }
     }
-    if (candidates_.empty() && job_.args.size() == 1 && mergedError(answers).kind() == ErrorKind::NotFound) {
+    if (candidates_.empty() && job_.args.size() == 1 &&
+        mergedError(answers).kind() == ErrorKind::NotFound) {
       forward(any);  // it has the words for what nobody has
       return;
     }

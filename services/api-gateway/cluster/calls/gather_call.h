@@ -11,10 +11,12 @@ namespace flotilla::gateway {
 class GatherCall final : public ClusterCall {
  public:
   /// Makes the client's answer of the hosts'. `answers` may be empty.
-  using Merge = JobResult (*)(ClusterContext& context, const Job& job, std::vector<HostAnswer> answers);
+  using Merge = JobResult (*)(ClusterContext& context, const Job& job,
+                              std::vector<HostAnswer> answers);
   enum class Kind { Question, Change };
 
-  GatherCall(ClusterContext& context, Job job, JobQueue::Callbacks callbacks, Kind kind, Merge merge)
+  GatherCall(ClusterContext& context, Job job, JobQueue::Callbacks callbacks, Kind kind,
+             Merge merge)
       : ClusterCall(context, std::move(job), std::move(callbacks)), kind_(kind), merge_(merge) {}
 
  protected:
@@ -35,8 +37,8 @@ class InfoCall final : public ClusterCall {
   void start() override;
 };
 
-/// volume_create: on all hosts, on the one of "node/name", or, for a volume without a name, which is
-/// one container's, on any.
+/// volume_create: on all hosts, on the one of "node/name", or, for a volume without a name, which
+/// is one container's, on any.
 class VolumeCreateCall final : public ClusterCall {
  public:
   VolumeCreateCall(ClusterContext& context, Job job, JobQueue::Callbacks callbacks)

@@ -71,14 +71,16 @@ void addHostRows(std::vector<Row>& rows, const Host& host, const HostUse& use) {
   rows.emplace_back(branch + "ID", host.facts.engine_id);
   rows.emplace_back(branch + "Status", stateName(host.state));
   rows.emplace_back(branch + "Containers", containersText(host));
-  rows.emplace_back(branch + "Reserved CPUs", cpusText(use.nano_cpus) + " / " + std::to_string(host.facts.cpus));
+  rows.emplace_back(branch + "Reserved CPUs",
+                    cpusText(use.nano_cpus) + " / " + std::to_string(host.facts.cpus));
   rows.emplace_back(branch + "Reserved Memory",
                     bytesText(use.memory) + " / " + bytesText(host.facts.memory));
   rows.emplace_back(branch + "Labels", labelsText(host.facts));
   if (!host.error.empty()) {
     rows.emplace_back(branch + "Error", host.error);
   }
-  rows.emplace_back(branch + "UpdatedAt", host.updated_s == 0 ? "" : rfc3339Seconds(host.updated_s));
+  rows.emplace_back(branch + "UpdatedAt",
+                    host.updated_s == 0 ? "" : rfc3339Seconds(host.updated_s));
   rows.emplace_back(branch + "ServerVersion", host.facts.version);
 }
 

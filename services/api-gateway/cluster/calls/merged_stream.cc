@@ -32,7 +32,8 @@ void MergedStream::connected(Result<net::StreamPtr> stream) {
     return;
   }
   stream_ = *std::move(stream);
-  // Kept by the stream's callbacks until it is closed: what is left is written when the call is over.
+  // Kept by the stream's callbacks until it is closed: what is left is written when the call is
+  // over.
   stream_->start([] {}, [self = shared_from_this()] { self->pump(); });
   stream_->enableRead(false);
   if (const auto told = std::exchange(callbacks_.on_client, nullptr)) {

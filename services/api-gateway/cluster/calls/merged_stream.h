@@ -10,8 +10,8 @@
 
 namespace flotilla::gateway {
 
-/// A stream that the gateway itself writes for a client: text is kept until the client takes it, and
-/// whoever produces it is told when to pause. On the reactor's thread.
+/// A stream that the gateway itself writes for a client: text is kept until the client takes it,
+/// and whoever produces it is told when to pause. On the reactor's thread.
 class MergedStream : public std::enable_shared_from_this<MergedStream> {
  public:
   struct Callbacks {

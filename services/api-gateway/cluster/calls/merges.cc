@@ -84,8 +84,9 @@ void addNode(Document& container, const Host& host) {
 bool rowMatches(const ContainerRow& row, const json::Json& filters) {
   const auto any = [](const json::Json& values, const auto& fits) {
     if (values.is_array()) {
-      return std::any_of(values.begin(), values.end(),
-                         [&](const json::Json& value) { return value.is_string() && fits(value.get<std::string>()); });
+      return std::any_of(values.begin(), values.end(), [&](const json::Json& value) {
+        return value.is_string() && fits(value.get<std::string>());
+      });
     }
     bool found = false;
     for (const auto& [value, on] : values.items()) {
@@ -96,14 +97,16 @@ bool rowMatches(const ContainerRow& row, const json::Json& filters) {
   for (const auto& [key, values] : filters.items()) {
     bool matches = false;
     if (key == "name") {
-      matches = any(values, [&](const std::string& name) { return row.name.find(name) != std::string::npos; });
+      matches = any(values, [&](const std::string& name) {
+        return row.name.find(name) != std::string::npos;
+      });
     } else if (key == "id") {
       matches = any(values, [&](const std::string& id) { return row.id.starts_with(id); });
     } else if (key == "label") {
       matches = any(values, [&](const std::string& label) {
         const auto found = row.labels.find(label.substr(0, label.find('=')));
-        return found != row.labels.end() &&
-               (label.find('=') == std::string::npos || found->second == label.substr(label.find('=') + 1));
+        return found != row.labels.end() && (label.find('=') == std::string::npos ||
+                                             found->second == label.substr(label.find('=') + 1));
       });
     } else if (key == "node") {
       matches = true;  // judged by the caller
@@ -148,7 +151,8 @@ void addAbsent(ClusterContext& context, const Job& job, const std::vector<HostAn
     return;
   }
   context.index.forEach([&](const ContainerIndex::Entry& entry) {
-    if (answered.contains(entry.host.get()) || std::ranges::find(wanted, entry.host) == wanted.end() || !rowMatches(entry.row, *filters)) {
+    if (answered.contains(entry.host.get()) ||
+        std::ranges::find(wanted, entry.host) == wanted.end() || !rowMatches(entry.row, *filters)) {
       return;
     }
     Document summary = entry.row.summary.empty() ? sketch(entry.row) : parsed(entry.row.summary);
@@ -176,8 +180,10 @@ void addMissing(Document& into, const Document& from) {
 
 }  // namespace
 
-JobResult mergeContainerList(ClusterContext& context, const Job& job, std::vector<HostAnswer> answers) {
-  if (const Error* refusal = refusalIn(answers); refusal != nullptr && !isSilence(JobResult(*refusal))) {
+JobResult mergeContainerList(ClusterContext& context, const Job& job,
+                             std::vector<HostAnswer> answers) {
+  if (const Error* refusal = refusalIn(answers);
+      refusal != nullptr && !isSilence(JobResult(*refusal))) {
     return *refusal;
   }
   std::vector<Document> elements;
@@ -196,7 +202,8 @@ JobResult mergeContainerList(ClusterContext& context, const Job& job, std::vecto
   return document(listOf(std::move(elements)));
 }
 
-JobResult mergeImageList(ClusterContext& /*context*/, const Job& /*job*/, std::vector<HostAnswer> answers) {
+JobResult mergeImageList(ClusterContext& /*context*/, const Job& /*job*/,
+                         std::vector<HostAnswer> answers) {
   if (const Error* refusal = refusalIn(answers)) {
     return *refusal;
   }
@@ -213,14 +220,16 @@ JobResult mergeImageList(ClusterContext& /*context*/, const Job& /*job*/, std::v
       addMissing(known[list], image[list]);
     }
     if (numberOf(image, "Containers") > 0) {
-      known["Containers"] = std::max<std::int64_t>(0, numberOf(known, "Containers")) + numberOf(image, "Containers");
+      known["Containers"] =
+          std::max<std::int64_t>(0, numberOf(known, "Containers")) + numberOf(image, "Containers");
     }
   });
   newestFirst(images);
   return document(listOf(std::move(images)));
 }
 
-JobResult mergeImageRemove(ClusterContext& context, const Job& job, std::vector<HostAnswer> answers) {
+JobResult mergeImageRemove(ClusterContext& context, const Job& job,
+                           std::vector<HostAnswer> answers) {
   FLO_TRY(mergeChange(context, job, answers));
   Document removed = Document::array();
   forEachElement(answers, nullptr, [&](const Host&, Document& line) {
@@ -229,7 +238,8 @@ JobResult mergeImageRemove(ClusterContext& context, const Job& job, std::vector<
   return document(dumped(removed));
 }
 
-JobResult mergeNetworkList(ClusterContext& /*context*/, const Job& /*job*/, std::vector<HostAnswer> answers) {
+JobResult mergeNetworkList(ClusterContext& /*context*/, const Job& /*job*/,
+                           std::vector<HostAnswer> answers) {
   if (const Error* refusal = refusalIn(answers)) {
     return *refusal;
   }
@@ -246,7 +256,8 @@ JobResult mergeNetworkList(ClusterContext& /*context*/, const Job& /*job*/, std:
   return document(listOf(std::move(networks)));
 }
 
-JobResult mergeVolumeList(ClusterContext& /*context*/, const Job& /*job*/, std::vector<HostAnswer> answers) {
+JobResult mergeVolumeList(ClusterContext& /*context*/, const Job& /*job*/,
+                          std::vector<HostAnswer> answers) {
   if (const Error* refusal = refusalIn(answers)) {
     return *refusal;
   }
@@ -266,7 +277,8 @@ JobResult mergeVolumeList(ClusterContext& /*context*/, const Job& /*job*/, std::
   return document(dumped(result));
 }
 
-JobResult mergeChange(ClusterContext& /*context*/, const Job& /*job*/, std::vector<HostAnswer> answers) {
+JobResult mergeChange(ClusterContext& /*context*/, const Job& /*job*/,
+                      std::vector<HostAnswer> answers) {
   bool done = false;
   bool refused = false;
   for (const HostAnswer& answer : answers) {

@@ -27,7 +27,8 @@ std::string holderOf(ClusterContext& context, const std::string& name, const std
   return "";
 }
 
-std::string holderKnown(const ContainerIndex& index, const std::string& name, const std::string& id) {
+std::string holderKnown(const ContainerIndex& index, const std::string& name,
+                        const std::string& id) {
   for (const std::string& holder : index.named(name)) {
     if (holder != id) {
       return holder;
@@ -39,14 +40,15 @@ std::string holderKnown(const ContainerIndex& index, const std::string& name, co
 }  // namespace
 
 Error nameConflict(const std::string& name, const std::string& holder) {
-  return Error{ErrorKind::Conflict, "Conflict. The container name \"/" + name +
-                                        "\" is already in use by container \"" + holder +
-                                        "\". You have to remove (or rename) that container to be able to "
-                                        "reuse that name."};
+  return Error{ErrorKind::Conflict,
+               "Conflict. The container name \"/" + name + "\" is already in use by container \"" +
+                   holder +
+                   "\". You have to remove (or rename) that container to be able to "
+                   "reuse that name."};
 }
 
-void claimName(ClusterContext& context, const std::shared_ptr<ClusterCall>& call, const std::string& name,
-               const std::string& id, Done done) {
+void claimName(ClusterContext& context, const std::shared_ptr<ClusterCall>& call,
+               const std::string& name, const std::string& id, Done done) {
   if (const std::string holder = holderKnown(context.index, name, id); !holder.empty()) {
     done(nameConflict(name, holder));
     return;
@@ -69,15 +71,16 @@ void claimName(ClusterContext& context, const std::shared_ptr<ClusterCall>& call
           // A silent host must not hold up the others' containers: the index knows its names.
           return std::min(context.times.doubted, context.deadline()(host));
         };
-        FanOut::start(context.reactor, context.membership.healthy(), question, patience,
-                      [&context, call, name, id, claim, done](const std::vector<HostAnswer>& answers) {
-                        const std::string holder = holderOf(context, name, id, answers);
-                        if (holder.empty()) {
-                          done(std::move(*claim));
-                        } else {
-                          done(nameConflict(name, holder));
-                        }
-                      });
+        FanOut::start(
+            context.reactor, context.membership.healthy(), question, patience,
+            [&context, call, name, id, claim, done](const std::vector<HostAnswer>& answers) {
+              const std::string holder = holderOf(context, name, id, answers);
+              if (holder.empty()) {
+                done(std::move(*claim));
+              } else {
+                done(nameConflict(name, holder));
+              }
+            });
       });
 }
 

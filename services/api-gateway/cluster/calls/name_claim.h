@@ -30,7 +30,8 @@ Error nameConflict(const std::string& name, const std::string& holder);
 /// Reserves `name` for container `id`, and makes sure that no other container has it: by the index,
 /// and by asking the hosts that answer. `call` is kept until `done` ran, which does not happen when
 /// the call was finished meanwhile. Errors: Conflict in Docker's words, Unavailable.
-void claimName(ClusterContext& context, const std::shared_ptr<ClusterCall>& call, const std::string& name,
-               const std::string& id, std::function<void(Result<NameClaimPtr>)> done);
+void claimName(ClusterContext& context, const std::shared_ptr<ClusterCall>& call,
+               const std::string& name, const std::string& id,
+               std::function<void(Result<NameClaimPtr>)> done);
 
 }  // namespace flotilla::gateway

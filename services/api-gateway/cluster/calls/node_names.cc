@@ -85,7 +85,8 @@ Error mergedError(const std::vector<HostAnswer>& answers) {
       continue;
     }
     kind = kind.value_or(answer.result.error().kind());
-    text += (text.empty() ? "" : "\n") + answer.host->name() + ": " + answer.result.error().message();
+    text +=
+        (text.empty() ? "" : "\n") + answer.host->name() + ": " + answer.result.error().message();
     said.insert(answer.result.error().message());
   }
   const auto failed = [](const HostAnswer& answer) { return !answer.result.has_value(); };

@@ -28,14 +28,15 @@ struct UploadCall::Branch {
   bool settled = false;     // connected, or never will be
   std::string input;        // not taken by the host yet
   bool half_closed = false;
-  bool moved = false;       // took something since the last look
-  std::string output;       // an unfinished line of its answer
+  bool moved = false;  // took something since the last look
+  std::string output;  // an unfinished line of its answer
   std::optional<JobResult> result;
 };
 
 std::vector<UploadCall::BranchPtr> UploadCall::open() const {
   std::vector<BranchPtr> open;
-  std::ranges::copy_if(branches_, std::back_inserter(open), [](const BranchPtr& branch) { return branch->stream != nullptr; });
+  std::ranges::copy_if(branches_, std::back_inserter(open),
+                       [](const BranchPtr& branch) { return branch->stream != nullptr; });
   return open;
 }
 
@@ -49,27 +50,27 @@ void UploadCall::start() {
     forward(hosts.front());
     return;
   }
-  stream_ = MergedStream::create(
-      {.on_client =
-           [weak = std::weak_ptr(self<UploadCall>())](net::StreamPtr client) {
-             if (const auto call = weak.lock()) {
-               call->clientCame(std::move(client));
-             }
-           },
-       .on_gone =
-           [weak = std::weak_ptr(self<UploadCall>())] {
-             if (const auto call = weak.lock()) {
-               call->cancel();
-             }
-           },
-       .on_full =
-           [weak = std::weak_ptr(self<UploadCall>())](bool full) {
-             if (const auto call = weak.lock()) {
-               for (const BranchPtr& branch : call->open()) {
-                 branch->stream->enableRead(!full);
-               }
-             }
-           }});
+  stream_ =
+      MergedStream::create({.on_client =
+                                [weak = std::weak_ptr(self<UploadCall>())](net::StreamPtr client) {
+                                  if (const auto call = weak.lock()) {
+                                    call->clientCame(std::move(client));
+                                  }
+                                },
+                            .on_gone =
+                                [weak = std::weak_ptr(self<UploadCall>())] {
+                                  if (const auto call = weak.lock()) {
+                                    call->cancel();
+                                  }
+                                },
+                            .on_full =
+                                [weak = std::weak_ptr(self<UploadCall>())](bool full) {
+                                  if (const auto call = weak.lock()) {
+                                    for (const BranchPtr& branch : call->open()) {
+                                      branch->stream->enableRead(!full);
+                                    }
+                                  }
+                                }});
   for (const HostPtr& host : hosts) {
     branches_.push_back(std::make_shared<Branch>());
     branches_.back()->host = host;
@@ -79,14 +80,15 @@ void UploadCall::start() {
     job_.env.set("created", rfc3339(wallClockNanoseconds()));  // it is the same image everywhere
   }
   const bool pull = job_.name == "image_create";  // a registry is asked first
-  ready_timer_ = context_.reactor.runAfter(pull ? context_.times.change : context_.times.answer, [call = self<UploadCall>()] {
-    call->ready_timer_ = 0;
-    for (const BranchPtr& branch : std::vector(call->branches_)) {
-      if (!branch->settled && !call->finished()) {
-        call->drop(branch, Error{ErrorKind::DeadlineExceeded, "no answer in time"});
-      }
-    }
-  });
+  ready_timer_ = context_.reactor.runAfter(
+      pull ? context_.times.change : context_.times.answer, [call = self<UploadCall>()] {
+        call->ready_timer_ = 0;
+        for (const BranchPtr& branch : std::vector(call->branches_)) {
+          if (!branch->settled && !call->finished()) {
+            call->drop(branch, Error{ErrorKind::DeadlineExceeded, "no answer in time"});
+          }
+        }
+      });
   for (const BranchPtr& branch : std::vector(branches_)) {
     submitTo(branch);
   }
@@ -98,25 +100,27 @@ void UploadCall::submitTo(const BranchPtr& branch) {
   job.lifetime = context_.times.answer;
   Reactor& reactor = context_.reactor;
   branch->host->engine->submit(
-      std::move(job),
-      {.on_established =
-           [call = self<UploadCall>(), branch, &reactor, dial = context_.dial](const Established& message) {
-             if (!message.stream) {
-               return;
-             }
-             onLoop(reactor, [call, branch, &reactor, dial, endpoint = *message.stream] {
-               branch->connecting = true;
-               connectStream(reactor, endpoint, dial, [call, branch](Result<net::StreamPtr> stream) {
-                 call->connected(branch, std::move(stream));
-               });
-             });
-           },
-       .on_result =
-           [call = self<UploadCall>(), branch, &reactor](JobResult result) {
-             onLoop(reactor, [call, branch, result = std::move(result)]() mutable {
-               call->resultOf(branch, std::move(result));
-             });
-           }});
+      std::move(job), {.on_established =
+                           [call = self<UploadCall>(), branch, &reactor,
+                            dial = context_.dial](const Established& message) {
+                             if (!message.stream) {
+                               return;
+                             }
+                             onLoop(reactor,
+                                    [call, branch, &reactor, dial, endpoint = *message.stream] {
+                                      branch->connecting = true;
+                                      connectStream(reactor, endpoint, dial,
+                                                    [call, branch](Result<net::StreamPtr> stream) {
+                                                      call->connected(branch, std::move(stream));
+                                                    });
+                                    });
+                           },
+                       .on_result =
+                           [call = self<UploadCall>(), branch, &reactor](JobResult result) {
+                             onLoop(reactor, [call, branch, result = std::move(result)]() mutable {
+                               call->resultOf(branch, std::move(result));
+                             });
+                           }});
 }
 
 void UploadCall::connected(const BranchPtr& branch, Result<net::StreamPtr> stream) {
@@ -172,7 +176,8 @@ void UploadCall::drop(const BranchPtr& branch, const Error& why) {
 }
 
 void UploadCall::startIfReady() {
-  const bool ready = std::ranges::all_of(branches_, [](const BranchPtr& branch) { return branch->settled; });
+  const bool ready =
+      std::ranges::all_of(branches_, [](const BranchPtr& branch) { return branch->settled; });
   if (!ready || wasEstablished() || finished() || open().empty()) {
     return;
   }
@@ -195,7 +200,8 @@ void UploadCall::pumpInput() {
     return;
   }
   const auto branches = open();
-  const bool room = std::ranges::all_of(branches, [](const BranchPtr& branch) { return branch->input.empty(); });
+  const bool room =
+      std::ranges::all_of(branches, [](const BranchPtr& branch) { return branch->input.empty(); });
   client_->enableRead(room);
   if (!room) {
     return;
@@ -309,8 +315,10 @@ void UploadCall::takeLine(const BranchPtr& branch, const std::string& line) {
 
 /// "node: text" lines; what every host says is said once.
 std::string UploadCall::errorText() const {
-  const bool same = errors_.size() == branches_.size() &&
-                    std::ranges::all_of(errors_, [this](const auto& error) { return error.second == errors_.front().second; });
+  const bool same =
+      errors_.size() == branches_.size() && std::ranges::all_of(errors_, [this](const auto& error) {
+        return error.second == errors_.front().second;
+      });
   if (same) {
     return errors_.front().second;
   }
@@ -333,7 +341,8 @@ void UploadCall::finishIfComplete() {
     for (const BranchPtr& branch : branches_) {
       answers.push_back({branch->host, *branch->result});
     }
-    const bool refused = std::ranges::any_of(answers, [](const HostAnswer& answer) { return !answer.result; });
+    const bool refused =
+        std::ranges::any_of(answers, [](const HostAnswer& answer) { return !answer.result; });
     stream_->finish();
     close(refused ? JobResult(mergedError(answers)) : JobResult(JobOutput{}));
     return;

@@ -10,9 +10,9 @@
 
 namespace flotilla::gateway {
 
-/// image_load, image_import, and image_create, which sends none: the client's archive goes to every healthy host, at the pace of the
-/// slowest; one that takes nothing for too long is left behind. Their progress comes back as one
-/// stream of lines. With one host it is the host's own affair.
+/// image_load, image_import, and image_create, which sends none: the client's archive goes to every
+/// healthy host, at the pace of the slowest; one that takes nothing for too long is left behind.
+/// Their progress comes back as one stream of lines. With one host it is the host's own affair.
 class UploadCall final : public ClusterCall {
  public:
   UploadCall(ClusterContext& context, Job job, JobQueue::Callbacks callbacks)
@@ -49,7 +49,7 @@ class UploadCall final : public ClusterCall {
   std::shared_ptr<MergedStream> stream_;
   net::StreamPtr client_;
   bool input_ended_ = false;
-  std::set<std::string> said_;       // lines that hosts share are passed on once
+  std::set<std::string> said_;  // lines that hosts share are passed on once
   [[nodiscard]] std::string errorText() const;
   std::vector<std::pair<std::string, std::string>> errors_;  // of which hosts
   Reactor::TimerId ready_timer_ = 0;

@@ -107,8 +107,8 @@ void ClusterFixture::start() {
   list(names);
   auto cluster = SwarmCluster::create(
       options_, *reactor_,
-      [this](const std::string& id) { return std::make_shared<QueueEngine>(*queue_, id); }, *discovery_,
-      *directory_, *streams_);
+      [this](const std::string& id) { return std::make_shared<QueueEngine>(*queue_, id); },
+      *discovery_, *directory_, *streams_);
   ASSERT_TRUE(cluster.has_value());
   cluster_ = *std::move(cluster);
   loop_ = std::thread([this] { reactor_->run(); });

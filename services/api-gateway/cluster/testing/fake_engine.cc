@@ -50,14 +50,19 @@ class Intake : public std::enable_shared_from_this<Intake> {
 
 FakeEngine::FakeEngine(Reactor& reactor, MemoryQueue& queue, StreamServer& streams, std::string id,
                        std::string name)
-    : reactor_(reactor), queue_(queue), streams_(streams), id_(std::move(id)), name_(std::move(name)) {
+    : reactor_(reactor),
+      queue_(queue),
+      streams_(streams),
+      id_(std::move(id)),
+      name_(std::move(name)) {
   serve();
 }
 
 FakeEngine::~FakeEngine() = default;
 
 void FakeEngine::serve() {
-  auto subscription = queue_.serve({.engine_id = id_}, [this](const JobContextPtr& context) { take(context); });
+  auto subscription =
+      queue_.serve({.engine_id = id_}, [this](const JobContextPtr& context) { take(context); });
   if (subscription) {
     subscription_ = *std::move(subscription);
   }
@@ -169,12 +174,14 @@ FakeEngine::Container* FakeEngine::find(const std::string& reference) {
     }
   }
   const auto prefixed = containers_.lower_bound(reference);
-  return prefixed != containers_.end() && prefixed->first.starts_with(reference) ? &prefixed->second : nullptr;
+  return prefixed != containers_.end() && prefixed->first.starts_with(reference) ? &prefixed->second
+                                                                                 : nullptr;
 }
 
 Json FakeEngine::summary(const Container& container) const {
-  return {{"Id", container.id},       {"Names", {"/" + container.name}}, {"Image", container.image},
-          {"ImageID", "sha256:1"},    {"Created", clock_},               {"State", container.state},
+  return {{"Id", container.id},       {"Names", {"/" + container.name}},
+          {"Image", container.image}, {"ImageID", "sha256:1"},
+          {"Created", clock_},        {"State", container.state},
           {"Status", "Up 1 second"},  {"Labels", Json::object()}};
 }
 
@@ -243,8 +250,9 @@ JobResult FakeEngine::change(const Job& job) {
   const std::string reference = job.args.empty() ? "" : job.args.front();
   if (job.name == "exec_inspect" || job.name == "exec_start") {
     const auto exec = execs_.find(reference);
-    return exec == execs_.end() ? JobResult(Error{ErrorKind::NotFound, "No such exec instance: " + reference})
-                                : done({{"ID", reference}, {"ContainerID", exec->second}, {"On", name_}});
+    return exec == execs_.end()
+               ? JobResult(Error{ErrorKind::NotFound, "No such exec instance: " + reference})
+               : done({{"ID", reference}, {"ContainerID", exec->second}, {"On", name_}});
   }
   Container* container = find(reference);
   if (container == nullptr) {
@@ -321,7 +329,8 @@ void FakeEngine::load(const JobContextPtr& context) {
   context->established(std::move(message));
 }
 
-void FakeEngine::emit(const std::string& action, const Container& container, const std::string& exec) {
+void FakeEngine::emit(const std::string& action, const Container& container,
+                      const std::string& exec) {
   Json attributes = {{"name", container.name}, {"image", container.image}};
   if (!exec.empty()) {
     attributes["execID"] = exec;

@@ -23,7 +23,8 @@ class FakeEngine {
     std::int64_t memory = 0;
   };
 
-  FakeEngine(Reactor& reactor, MemoryQueue& queue, StreamServer& streams, std::string id, std::string name);
+  FakeEngine(Reactor& reactor, MemoryQueue& queue, StreamServer& streams, std::string id,
+             std::string name);
   ~FakeEngine();
   FakeEngine(const FakeEngine&) = delete;
   FakeEngine& operator=(const FakeEngine&) = delete;
@@ -81,7 +82,7 @@ class FakeEngine {
   std::vector<JobContextPtr> kept_;
   std::vector<net::StreamPtr> followers_;  // used on the reactor's thread only
   std::map<std::string, Container> containers_;
-  std::map<std::string, std::string> execs_;  // exec -> container
+  std::map<std::string, std::string> execs_;   // exec -> container
   std::map<std::string, std::string> images_;  // name -> id
   std::vector<std::string> jobs_;
   std::string loaded_;

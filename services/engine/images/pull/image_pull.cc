@@ -39,8 +39,8 @@ Result<Reference> parseTarget(const PullParameters& parameters) {
 struct ChosenImage {
   Manifest manifest;
 };
-Result<ChosenImage> chooseImage(RegistrySource& registry, const RegistryCaller& caller, RegistryManifest found,
-                                const Platform& wanted) {
+Result<ChosenImage> chooseImage(RegistrySource& registry, const RegistryCaller& caller,
+                                RegistryManifest found, const Platform& wanted) {
   constexpr int kMaxDepth = 4;
   for (int depth = 0; depth < kMaxDepth; ++depth) {
     FLO_TRY_ASSIGN(Manifest manifest, Manifest::parse(found.media_type, found.text));
@@ -53,14 +53,16 @@ Result<ChosenImage> chooseImage(RegistrySource& registry, const RegistryCaller& 
   return Error{ErrorKind::InvalidArgument, "an image index that leads only to others"};
 }
 
-Result<std::string> fetchConfig(RegistrySource& registry, const RegistryCaller& caller, const Descriptor& config) {
+Result<std::string> fetchConfig(RegistrySource& registry, const RegistryCaller& caller,
+                                const Descriptor& config) {
   std::string text;
   FLO_TRY(registry.blob(caller, config.digest, 0, [&text](std::string_view piece) {
     text += piece;
     return text.size() <= kMaxConfig;
   }));
   if ("sha256:" + sha256Hex(text) != config.digest) {
-    return Error{ErrorKind::Internal, "image config verification failed for digest " + config.digest};
+    return Error{ErrorKind::Internal,
+                 "image config verification failed for digest " + config.digest};
   }
   return text;
 }
@@ -75,8 +77,8 @@ Result<std::optional<ImageRecord>> findImage(ImageContext& images, const std::st
 }
 
 /// As the "pull" event of dockerd: about the name, not the id.
-Result<void> appendPullEvent(ImageContext& images, Transaction& transaction, const ImageDocument& document,
-                             const Reference& asked) {
+Result<void> appendPullEvent(ImageContext& images, Transaction& transaction,
+                             const ImageDocument& document, const Reference& asked) {
   Event event;
   event.type = "image";
   event.action = "pull";
@@ -88,7 +90,7 @@ Result<void> appendPullEvent(ImageContext& images, Transaction& transaction, con
 
 /// The names by which a pulled image is known: its tag and its digest.
 Result<bool> nameImage(ImageRecords& records, const Reference& reference, const std::string& digest,
-                      const std::string& id) {
+                       const std::string& id) {
   Reference by_digest = reference;
   by_digest.tag.clear();
   by_digest.digest = digest;
@@ -124,11 +126,12 @@ Result<ImagePull> ImagePull::prepare(PullContext& context, const PullParameters&
   }
   if (!pull.targets_.empty()) {
     Target& first = pull.targets_.front();
-    FLO_TRY_ASSIGN(first.manifest,
-                   context.registry.manifest(pull.callerFor(first.reference),
-                                             first.reference.digest.empty() ? first.reference.tag
-                                                                            : first.reference.digest));
-    // What nobody could make sense of has a status code, too; what is an index is looked into later.
+    FLO_TRY_ASSIGN(first.manifest, context.registry.manifest(pull.callerFor(first.reference),
+                                                             first.reference.digest.empty()
+                                                                 ? first.reference.tag
+                                                                 : first.reference.digest));
+    // What nobody could make sense of has a status code, too; what is an index is looked into
+    // later.
     if (auto sense = Manifest::parse(first.manifest->media_type, first.manifest->text);
         !sense && sense.error().kind() == ErrorKind::Internal) {
       return std::move(sense).error();
@@ -143,13 +146,16 @@ Platform ImagePull::wanted() const {
 
 Result<void> ImagePull::run(ImageStream& client) {
   ImageStream stream = client;
-  stream.cancelled = [context = context_, gone = client.cancelled] { return context->stopping || gone(); };
+  stream.cancelled = [context = context_, gone = client.cancelled] {
+    return context->stopping || gone();
+  };
   PullProgress progress(stream);
   bool changed = false;
   for (Target& target : targets_) {
     FLO_TRY(pullOne(target, progress, stream, changed));
   }
-  progress.line(std::string(changed ? "Status: Downloaded newer image for " : "Status: Image is up to date for ") +
+  progress.line(std::string(changed ? "Status: Downloaded newer image for "
+                                    : "Status: Image is up to date for ") +
                 asked_.familiar());
   if (platform_ && !targets_.empty()) {
     std::string id;
@@ -160,17 +166,22 @@ Result<void> ImagePull::run(ImageStream& client) {
       return {};
     }));
     FLO_TRY_ASSIGN(const auto image, findImage(context_->images, id));
-    const auto document = image ? ImageDocument::parse(image->config) : Result<ImageDocument>(ImageDocument{});
-    const Platform is = document ? Platform::normalised(document->os, document->architecture, document->variant) : *platform_;
+    const auto document =
+        image ? ImageDocument::parse(image->config) : Result<ImageDocument>(ImageDocument{});
+    const Platform is =
+        document ? Platform::normalised(document->os, document->architecture, document->variant)
+                 : *platform_;
     if (image && platformMatch(*platform_, is) == 0) {
-      progress.line("WARNING: image with reference " + asked_.familiar() + " was found but its platform (" + is.text() +
+      progress.line("WARNING: image with reference " + asked_.familiar() +
+                    " was found but its platform (" + is.text() +
                     ") does not match the specified platform (" + platform_->text() + ")");
     }
   }
   return {};
 }
 
-Result<void> ImagePull::pullOne(Target& target, PullProgress& progress, ImageStream& stream, bool& changed) {
+Result<void> ImagePull::pullOne(Target& target, PullProgress& progress, ImageStream& stream,
+                                bool& changed) {
   ImageContext& images = context_->images;
   const RegistryCaller caller = callerFor(target.reference);
   const Reference& reference = target.reference;
@@ -180,7 +191,8 @@ Result<void> ImagePull::pullOne(Target& target, PullProgress& progress, ImageStr
   const std::string digest = target.manifest->digest;
   progress.header("Pulling from " + reference.path,
                   reference.digest.empty() ? reference.tag : reference.familiar());
-  FLO_TRY_ASSIGN(const ChosenImage chosen, chooseImage(context_->registry, caller, *std::move(target.manifest), wanted()));
+  FLO_TRY_ASSIGN(const ChosenImage chosen,
+                 chooseImage(context_->registry, caller, *std::move(target.manifest), wanted()));
   const std::string& id = chosen.manifest.config.digest;
   FLO_TRY_ASSIGN(const auto known, findImage(images, id));
   std::string config = known ? known->config : std::string();
@@ -189,11 +201,13 @@ Result<void> ImagePull::pullOne(Target& target, PullProgress& progress, ImageStr
   }
   FLO_TRY_ASSIGN(const ImageDocument document, ImageDocument::parse(config));
   if (!document.os.empty() && document.os != "linux") {
-    return Error{ErrorKind::InvalidArgument, "image operating system \"" + document.os +
-                                                 "\" cannot be used on this platform: operating system is not supported"};
+    return Error{ErrorKind::InvalidArgument,
+                 "image operating system \"" + document.os +
+                     "\" cannot be used on this platform: operating system is not supported"};
   }
   if (document.diff_ids.size() != chosen.manifest.layers.size()) {
-    return Error{ErrorKind::InvalidArgument, "layers from manifest don't match image configuration"};
+    return Error{ErrorKind::InvalidArgument,
+                 "layers from manifest don't match image configuration"};
   }
   FLO_TRY_ASSIGN(const auto workspace, Workspace::create(images.files.paths()));
   LayerPull layers({.images = images,

@@ -18,7 +18,7 @@ struct PullContext {
   ImageContext& images;
   RegistrySource& registry;
   DownloadSlots& slots;
-  int attempts = 5;  // at a layer, without a new byte
+  int attempts = 5;                    // at a layer, without a new byte
   std::atomic<bool> stopping = false;  // running pulls give up: the engine ends
 };
 
@@ -43,9 +43,12 @@ class ImagePull {
   };
 
   explicit ImagePull(PullContext& context) : context_(&context) {}
-  Result<void> pullOne(Target& target, class PullProgress& progress, ImageStream& stream, bool& changed);
+  Result<void> pullOne(Target& target, class PullProgress& progress, ImageStream& stream,
+                       bool& changed);
   [[nodiscard]] Platform wanted() const;
-  [[nodiscard]] RegistryCaller callerFor(const Reference& reference) const { return {reference, auth_}; }
+  [[nodiscard]] RegistryCaller callerFor(const Reference& reference) const {
+    return {reference, auth_};
+  }
 
   PullContext* context_;
   Reference asked_;  // as the user wrote it

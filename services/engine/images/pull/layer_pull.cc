@@ -48,7 +48,8 @@ Result<std::vector<IncomingFile*>> LayerPull::run(const ImageDocument& document,
                                                   const std::vector<Descriptor>& layers) {
   FLO_TRY(plan(document, layers));
   for (Layer& layer : layers_) {
-    parts_.progress.step(layer.source == Source::Remote ? "Pulling fs layer" : "Already exists", layer.id);
+    parts_.progress.step(layer.source == Source::Remote ? "Pulling fs layer" : "Already exists",
+                         layer.id);
     if (layer.source == Source::Stored) {
       layer.stored.hex = digestHex(layer.descriptor.digest);
       layer.stored.ended = true;
@@ -124,14 +125,16 @@ Result<void> LayerPull::download(Layer& layer) {
     if (layer.file->size > before) {
       attempt = 1;
     }
-    if (done.error().kind() != ErrorKind::Unavailable || attempt >= parts_.attempts || !waitToRetry(layer, attempt)) {
+    if (done.error().kind() != ErrorKind::Unavailable || attempt >= parts_.attempts ||
+        !waitToRetry(layer, attempt)) {
       return done;
     }
   }
   parts_.progress.step("Verifying Checksum", layer.id);
   FLO_TRY(layer.intake->end(*layer.file));
   if ("sha256:" + layer.file->hex != layer.descriptor.digest) {
-    return Error{ErrorKind::Internal, "filesystem layer verification failed for digest " + layer.descriptor.digest};
+    return Error{ErrorKind::Internal,
+                 "filesystem layer verification failed for digest " + layer.descriptor.digest};
   }
   parts_.progress.step("Download complete", layer.id);
   return {};
@@ -145,24 +148,28 @@ Result<void> LayerPull::tryDownload(Layer& layer, BarPacer& pacer) {
   if (file.size > 0 && file.size == size) {
     return {};
   }
-  const auto got = parts_.registry.blob(parts_.caller, layer.descriptor.digest, file.size, [&](std::string_view piece) {
-    if (size > 0 && file.size + piece.size() > size) {
-      written = Error{ErrorKind::Internal, "filesystem layer verification failed for digest " + layer.descriptor.digest};
-      return false;
-    }
-    written = layer.intake->append(file, piece);
-    if (pacer.due() || file.size == size) {
-      parts_.progress.bar("Downloading", layer.id, file.size, size);
-    }
-    return written && !stopped();
-  });
+  const auto got = parts_.registry.blob(
+      parts_.caller, layer.descriptor.digest, file.size, [&](std::string_view piece) {
+        if (size > 0 && file.size + piece.size() > size) {
+          written = Error{ErrorKind::Internal, "filesystem layer verification failed for digest " +
+                                                   layer.descriptor.digest};
+          return false;
+        }
+        written = layer.intake->append(file, piece);
+        if (pacer.due() || file.size == size) {
+          parts_.progress.bar("Downloading", layer.id, file.size, size);
+        }
+        return written && !stopped();
+      });
   return written ? got : written;
 }
 
 bool LayerPull::waitToRetry(const Layer& layer, int attempt) const {
   // dockerd's steps and words.
   for (int seconds = attempt * 5; seconds > 0; --seconds) {
-    parts_.progress.step("Retrying in " + std::to_string(seconds) + (seconds == 1 ? " second" : " seconds"), layer.id);
+    parts_.progress.step(
+        "Retrying in " + std::to_string(seconds) + (seconds == 1 ? " second" : " seconds"),
+        layer.id);
     for (int i = 0; i < 10; ++i) {
       if (stopped()) {
         return false;

@@ -36,7 +36,8 @@ class LayerPull {
 
   /// One file per layer, unpacked, for LayerCommit; null for those whose chain is known already.
   /// The files live as long as this object. Errors: what the first layer that failed says.
-  Result<std::vector<IncomingFile*>> run(const ImageDocument& document, const std::vector<Descriptor>& layers);
+  Result<std::vector<IncomingFile*>> run(const ImageDocument& document,
+                                         const std::vector<Descriptor>& layers);
 
  private:
   enum class Source { Known, Stored, Remote };
@@ -59,10 +60,10 @@ class LayerPull {
   [[nodiscard]] bool stopped() const { return failed_ || parts_.cancelled(); }
 
   LayerPullParts parts_;
-  std::list<Layer> layers_;             // each digest once
-  std::vector<Layer*> order_;           // as in the manifest
+  std::list<Layer> layers_;    // each digest once
+  std::vector<Layer*> order_;  // as in the manifest
   std::vector<Layer*> remote_;
-  std::atomic<std::size_t> next_ = 0;   // of remote_
+  std::atomic<std::size_t> next_ = 0;  // of remote_
   std::atomic<bool> failed_ = false;
   Mutex mutex_;
   std::optional<Error> error_ FLO_GUARDED_BY(mutex_);

@@ -17,7 +17,9 @@ constexpr const char* kOciConfig = "application/vnd.oci.image.config.v1+json";
 constexpr const char* kOldConfig = "application/octet-stream";
 constexpr std::size_t kMaxLayers = 1024;
 
-std::string textOf(const json::Json& object, const char* key) { return json::stringOr(object, key, "").value_or(""); }
+std::string textOf(const json::Json& object, const char* key) {
+  return json::stringOr(object, key, "").value_or("");
+}
 
 const json::Json& member(const json::Json& object, const char* key) {
   static const json::Json kNone;
@@ -30,13 +32,15 @@ Result<Descriptor> parseDescriptor(const json::Json& object) {
     return Error{ErrorKind::Internal, "invalid manifest: a descriptor is missing"};
   }
   FLO_TRY_ASSIGN(const std::int64_t size, json::integerOr(object, "size", 0));
-  Descriptor out{textOf(object, "mediaType"), textOf(object, "digest"), static_cast<std::uint64_t>(size), {}};
+  Descriptor out{
+      textOf(object, "mediaType"), textOf(object, "digest"), static_cast<std::uint64_t>(size), {}};
   if (!isSha256Digest(out.digest) || size < 0) {
     return Error{ErrorKind::Internal, "invalid checksum digest format"};
   }
   const json::Json& platform = member(object, "platform");
   if (platform.is_object()) {
-    out.platform = Platform::normalised(textOf(platform, "os"), textOf(platform, "architecture"), textOf(platform, "variant"));
+    out.platform = Platform::normalised(textOf(platform, "os"), textOf(platform, "architecture"),
+                                        textOf(platform, "variant"));
   }
   return out;
 }
@@ -75,7 +79,8 @@ Result<Manifest> Manifest::parse(std::string_view media_type, std::string_view t
   const auto parsed = json::parse(text_of);
   if (!parsed || !parsed->is_object()) {
     const std::string why = parsed ? "not a JSON object" : parsed.error().message();
-    return Error{ErrorKind::Internal, "invalid manifest: " + why};  // the registry's fault, not the client's
+    return Error{ErrorKind::Internal,
+                 "invalid manifest: " + why};  // the registry's fault, not the client's
   }
   const json::Json& document = *parsed;
   std::string type(media_type.substr(0, media_type.find(';')));
@@ -84,10 +89,12 @@ Result<Manifest> Manifest::parse(std::string_view media_type, std::string_view t
   }
   const bool schema_1 = json::integerOr(document, "schemaVersion", 0).value_or(0) == 1;
   if (schema_1) {
-    return Error{ErrorKind::InvalidArgument,
-                 "Docker Image Format v1 and Docker Image manifest version 2, schema 1 are not supported"};
+    return Error{
+        ErrorKind::InvalidArgument,
+        "Docker Image Format v1 and Docker Image manifest version 2, schema 1 are not supported"};
   }
-  if (type == kDockerList || type == kOciIndex || (type.empty() && document.contains("manifests"))) {
+  if (type == kDockerList || type == kOciIndex ||
+      (type.empty() && document.contains("manifests"))) {
     Manifest index;
     index.kind = Kind::Index;
     FLO_TRY_ASSIGN(index.images, descriptors(member(document, "manifests")));
@@ -109,13 +116,15 @@ Result<Descriptor> Manifest::imageFor(const Platform& wanted) const {
     }
   }
   if (best == nullptr) {
-    return Error{ErrorKind::NotFound, "no matching manifest for " + wanted.text() + " in the manifest list entries"};
+    return Error{ErrorKind::NotFound,
+                 "no matching manifest for " + wanted.text() + " in the manifest list entries"};
   }
   return *best;
 }
 
 const std::vector<std::string>& acceptedManifests() {
-  static const std::vector<std::string> kAccepted = {kDockerManifest, kDockerList, kOciManifest, kOciIndex};
+  static const std::vector<std::string> kAccepted = {kDockerManifest, kDockerList, kOciManifest,
+                                                     kOciIndex};
   return kAccepted;
 }
 

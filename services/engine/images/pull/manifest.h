@@ -21,11 +21,12 @@ struct Descriptor {
 struct Manifest {
   enum class Kind { Image, Index };
   Kind kind = Kind::Image;
-  Descriptor config;                // of an image
-  std::vector<Descriptor> layers;   // of an image, lowest first
-  std::vector<Descriptor> images;   // of an index
+  Descriptor config;               // of an image
+  std::vector<Descriptor> layers;  // of an image, lowest first
+  std::vector<Descriptor> images;  // of an index
 
-  /// `media_type` is what the registry said. Errors: Internal and InvalidArgument in Docker's words.
+  /// `media_type` is what the registry said. Errors: Internal and InvalidArgument in Docker's
+  /// words.
   static Result<Manifest> parse(std::string_view media_type, std::string_view text);
 
   /// The image of an index for `wanted`. Errors: NotFound "no matching manifest for ...".

@@ -11,9 +11,10 @@
 namespace flotilla::engine {
 namespace {
 
-constexpr std::array kSystems = {"linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "solaris"};
-constexpr std::array kArchitectures = {"amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64",
-                                       "mips64le", "mips64", "loong64"};
+constexpr std::array kSystems = {"linux",  "windows", "darwin", "freebsd",
+                                 "netbsd", "openbsd", "solaris"};
+constexpr std::array kArchitectures = {"amd64", "arm64",   "arm",      "386",    "ppc64le",
+                                       "s390x", "riscv64", "mips64le", "mips64", "loong64"};
 
 bool isComponent(std::string_view part, bool system) {
   return !part.empty() && std::all_of(part.begin(), part.end(), [system](unsigned char c) {
@@ -22,16 +23,19 @@ bool isComponent(std::string_view part, bool system) {
 }
 
 Error invalidComponent(std::string_view part, std::string_view whole, bool system) {
-  const char* rule = system ? R"(OSAndVersion specifier component must match "^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$")"
-                            : R"(platform specifier component must match "^[A-Za-z0-9_.-]+$")";
-  return Error{ErrorKind::InvalidArgument, json::quote(part) + " is an invalid " + (system ? "OS " : "") +
-                                               "component of " + json::quote(whole) + ": " + rule +
-                                               ": invalid argument"};
+  const char* rule =
+      system
+          ? R"(OSAndVersion specifier component must match "^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$")"
+          : R"(platform specifier component must match "^[A-Za-z0-9_.-]+$")";
+  return Error{ErrorKind::InvalidArgument,
+               json::quote(part) + " is an invalid " + (system ? "OS " : "") + "component of " +
+                   json::quote(whole) + ": " + rule + ": invalid argument"};
 }
 
 template <std::size_t N>
 bool isIn(const std::array<const char*, N>& names, const std::string& name) {
-  return std::any_of(names.begin(), names.end(), [&name](const char* known) { return name == known; });
+  return std::any_of(names.begin(), names.end(),
+                     [&name](const char* known) { return name == known; });
 }
 
 std::vector<std::string> splitParts(std::string_view text) {
@@ -48,17 +52,20 @@ std::vector<std::string> splitParts(std::string_view text) {
 
 /// 7 of "v7", 0 when it is no version.
 int versionOf(const std::string& variant) {
-  return variant.size() == 2 && variant[0] == 'v' && variant[1] > '0' && variant[1] <= '9' ? variant[1] - '0' : 0;
+  return variant.size() == 2 && variant[0] == 'v' && variant[1] > '0' && variant[1] <= '9'
+             ? variant[1] - '0'
+             : 0;
 }
 
 }  // namespace
 
 Platform Platform::normalised(std::string os, std::string architecture, std::string variant) {
   static const std::map<std::string, std::string, std::less<>> kOtherNames = {
-      {"x86_64", "amd64"}, {"x86-64", "amd64"}, {"aarch64", "arm64"}, {"i386", "386"}, {"i686", "386"},
-      {"armhf", "arm"},    {"armel", "arm"}};
+      {"x86_64", "amd64"}, {"x86-64", "amd64"}, {"aarch64", "arm64"}, {"i386", "386"},
+      {"i686", "386"},     {"armhf", "arm"},    {"armel", "arm"}};
   const auto lower = [](std::string& text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   };
   lower(os);
   lower(architecture);
@@ -72,7 +79,8 @@ Platform Platform::normalised(std::string os, std::string architecture, std::str
   if (variant.size() == 1 && versionOf("v" + variant) != 0) {
     variant.insert(0, "v");
   }
-  if ((architecture == "arm64" && variant == "v8") || (architecture == "amd64" && variant == "v1")) {
+  if ((architecture == "arm64" && variant == "v8") ||
+      (architecture == "amd64" && variant == "v1")) {
     variant.clear();
   } else if (architecture == "arm" && variant.empty()) {
     variant = "v7";
@@ -83,7 +91,8 @@ Platform Platform::normalised(std::string os, std::string architecture, std::str
 Result<Platform> Platform::parse(std::string_view text, const Platform& host) {
   const std::vector<std::string> parts = splitParts(text);
   if (parts.size() > 3) {
-    return Error{ErrorKind::InvalidArgument, json::quote(text) + ": cannot parse platform specifier: invalid argument"};
+    return Error{ErrorKind::InvalidArgument,
+                 json::quote(text) + ": cannot parse platform specifier: invalid argument"};
   }
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (!isComponent(parts[i], i == 0)) {
@@ -99,8 +108,9 @@ Result<Platform> Platform::parse(std::string_view text, const Platform& host) {
   }
   alone = normalised(host.os, parts[0], "");
   if (!isIn(kArchitectures, alone.architecture)) {
-    return Error{ErrorKind::InvalidArgument,
-                 json::quote(text) + ": unknown operating system or architecture: invalid argument"};
+    return Error{
+        ErrorKind::InvalidArgument,
+        json::quote(text) + ": unknown operating system or architecture: invalid argument"};
   }
   return alone;
 }

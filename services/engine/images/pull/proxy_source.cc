@@ -37,8 +37,9 @@ std::string spoken(std::string code) {
 Failure readFailure(const httplib::Response& response, std::string_view body) {
   Failure failure{.status = response.status, .cause = response.get_header_value("Flotilla-Cause")};
   const auto document = json::parse(body);
-  if (document && document->is_object() && document->contains("errors") && (*document)["errors"].is_array() &&
-      !(*document)["errors"].empty() && (*document)["errors"][0].is_object()) {
+  if (document && document->is_object() && document->contains("errors") &&
+      (*document)["errors"].is_array() && !(*document)["errors"].empty() &&
+      (*document)["errors"][0].is_object()) {
     failure.code = json::stringOr((*document)["errors"][0], "code", "").value_or("");
     failure.message = json::stringOr((*document)["errors"][0], "message", "").value_or("");
   }
@@ -51,18 +52,21 @@ Error wordedError(const Failure& failure, const RegistryCaller& caller) {
     if (failure.status == 504 || failure.status == 503) {
       return {ErrorKind::Unavailable, failure.cause};
     }
-    const bool refused = failure.status == 401 && !failure.cause.ends_with("no basic auth credentials");
+    const bool refused =
+        failure.status == 401 && !failure.cause.ends_with("no basic auth credentials");
     return {refused ? ErrorKind::Unauthenticated : ErrorKind::Internal, failure.cause};
   }
   if (failure.code == "MANIFEST_UNKNOWN") {
     return {ErrorKind::NotFound, "manifest for " + caller.name.familiar() + " not found: " + words};
   }
   if (failure.code == "NAME_UNKNOWN") {
-    return {ErrorKind::NotFound, "repository " + caller.name.familiarName() + " not found: " + words};
+    return {ErrorKind::NotFound,
+            "repository " + caller.name.familiarName() + " not found: " + words};
   }
   if (failure.code == "DENIED") {
-    return {ErrorKind::NotFound, "pull access denied for " + caller.name.familiarName() +
-                                     ", repository does not exist or may require 'docker login': " + words};
+    return {ErrorKind::NotFound,
+            "pull access denied for " + caller.name.familiarName() +
+                ", repository does not exist or may require 'docker login': " + words};
   }
   if (failure.code == "BLOB_UNKNOWN") {
     return {ErrorKind::NotFound, "unknown blob"};
@@ -83,10 +87,12 @@ class ProxySource final : public RegistrySource {
  public:
   explicit ProxySource(net::Address address) : address_(std::move(address)) {}
 
-  Result<RegistryManifest> manifest(const RegistryCaller& caller, const std::string& reference) override {
+  Result<RegistryManifest> manifest(const RegistryCaller& caller,
+                                    const std::string& reference) override {
     std::string digest;
     std::string type;
-    FLO_TRY_ASSIGN(std::string text, document(caller, "manifests/" + reference, [&](const httplib::Response& head) {
+    FLO_TRY_ASSIGN(std::string text,
+                   document(caller, "manifests/" + reference, [&](const httplib::Response& head) {
                      digest = head.get_header_value("Docker-Content-Digest");
                      type = head.get_header_value("Content-Type");
                    }));
@@ -98,7 +104,8 @@ class ProxySource final : public RegistrySource {
   }
 
   Result<std::vector<std::string>> tags(const RegistryCaller& caller) override {
-    FLO_TRY_ASSIGN(const std::string text, document(caller, "tags/list", [](const httplib::Response&) {}));
+    FLO_TRY_ASSIGN(const std::string text,
+                   document(caller, "tags/list", [](const httplib::Response&) {}));
     FLO_TRY_ASSIGN(const json::Json list, json::parse(text));
     std::vector<std::string> tags;
     const auto found = list.is_object() ? list.find("tags") : list.end();
@@ -119,7 +126,8 @@ class ProxySource final : public RegistrySource {
       stopped = !take(piece);
       return !stopped;
     };
-    auto got = exchange(caller, "blobs/" + digest, from, [](const httplib::Response&) {}, sink);
+    auto got = exchange(
+        caller, "blobs/" + digest, from, [](const httplib::Response&) {}, sink);
     if (!got && stopped) {
       return Error{ErrorKind::Unavailable, "cancelled"};
     }
@@ -145,7 +153,8 @@ class ProxySource final : public RegistrySource {
     return client;
   }
 
-  Result<std::string> document(const RegistryCaller& caller, const std::string& resource, const SeeHead& see) {
+  Result<std::string> document(const RegistryCaller& caller, const std::string& resource,
+                               const SeeHead& see) {
     std::string text;
     FLO_TRY(exchange(caller, resource, 0, see, [&text](std::string_view piece) {
       text += piece;
@@ -154,12 +163,13 @@ class ProxySource final : public RegistrySource {
     return text;
   }
 
-  Result<void> exchange(const RegistryCaller& caller, const std::string& resource, std::uint64_t from,
-                        const SeeHead& see, const Take& take) {
+  Result<void> exchange(const RegistryCaller& caller, const std::string& resource,
+                        std::uint64_t from, const SeeHead& see, const Take& take) {
     httplib::Request request;
     request.method = "GET";
     request.path = "/v2/" + caller.name.path + "/" + resource + "?ns=" + caller.name.domain;
-    request.headers = {{"Host", "registry-proxy"}, {"Accept-Encoding", "identity"}, {"User-Agent", "flotilla"}};
+    request.headers = {
+        {"Host", "registry-proxy"}, {"Accept-Encoding", "identity"}, {"User-Agent", "flotilla"}};
     for (const std::string& type : acceptedManifests()) {
       request.headers.emplace("Accept", type);
     }
@@ -178,7 +188,8 @@ class ProxySource final : public RegistrySource {
       }
       return true;
     };
-    request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+    request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t,
+                                   std::uint64_t) {
       const std::string_view piece(data, size);
       if (isContent(status, from)) {
         return take(piece);
@@ -190,13 +201,16 @@ class ProxySource final : public RegistrySource {
     httplib::Response response;
     httplib::Error error = httplib::Error::Success;
     if (!client->send(request, response, error)) {
-      const bool absent = error == httplib::Error::Connection || error == httplib::Error::ConnectionTimeout;
-      return Error{ErrorKind::Unavailable, (absent ? "cannot reach the registry proxy at " + address_.toString() + ": "
-                                                   : "the registry proxy broke off: ") +
-                                               httplib::to_string(error)};
+      const bool absent =
+          error == httplib::Error::Connection || error == httplib::Error::ConnectionTimeout;
+      return Error{ErrorKind::Unavailable,
+                   (absent ? "cannot reach the registry proxy at " + address_.toString() + ": "
+                           : "the registry proxy broke off: ") +
+                       httplib::to_string(error)};
     }
-    return isContent(response.status, from) ? Result<void>{}
-                                            : Result<void>(wordedError(readFailure(response, error_body), caller));
+    return isContent(response.status, from)
+               ? Result<void>{}
+               : Result<void>(wordedError(readFailure(response, error_body), caller));
   }
 
   static bool isContent(int status, std::uint64_t from) { return status == (from > 0 ? 206 : 200); }

@@ -16,10 +16,12 @@ void PullProgress::header(std::string_view status, std::string_view id) {
 void PullProgress::line(std::string_view status) { write(statusLine(status)); }
 
 void PullProgress::step(std::string_view status, const std::string& id) {
-  write("{\"status\":" + json::quote(status) + ",\"progressDetail\":{},\"id\":" + json::quote(id) + "}\r\n");
+  write("{\"status\":" + json::quote(status) + ",\"progressDetail\":{},\"id\":" + json::quote(id) +
+        "}\r\n");
 }
 
-void PullProgress::bar(std::string_view status, const std::string& id, std::uint64_t current, std::uint64_t total) {
+void PullProgress::bar(std::string_view status, const std::string& id, std::uint64_t current,
+                       std::uint64_t total) {
   write(progressLine(status, id, current, total));
 }
 

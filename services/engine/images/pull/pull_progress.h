@@ -23,7 +23,8 @@ class PullProgress {
   /// {"status","progressDetail":{},"id"}: a step of a layer.
   void step(std::string_view status, const std::string& id);
   /// A step with its bar.
-  void bar(std::string_view status, const std::string& id, std::uint64_t current, std::uint64_t total);
+  void bar(std::string_view status, const std::string& id, std::uint64_t current,
+           std::uint64_t total);
 
  private:
   void write(const std::string& text);

@@ -29,13 +29,14 @@ class RegistrySource {
   virtual ~RegistrySource() = default;
 
   /// By tag or digest.
-  virtual Result<RegistryManifest> manifest(const RegistryCaller& caller, const std::string& reference) = 0;
+  virtual Result<RegistryManifest> manifest(const RegistryCaller& caller,
+                                            const std::string& reference) = 0;
   virtual Result<std::vector<std::string>> tags(const RegistryCaller& caller) = 0;
 
   /// The blob's bytes from `from` on, not checked here; `take` may end it by false.
   using Take = std::function<bool(std::string_view piece)>;
-  virtual Result<void> blob(const RegistryCaller& caller, const std::string& digest, std::uint64_t from,
-                            const Take& take) = 0;
+  virtual Result<void> blob(const RegistryCaller& caller, const std::string& digest,
+                            std::uint64_t from, const Take& take) = 0;
 };
 
 }  // namespace flotilla::engine

@@ -21,7 +21,9 @@ Error truncated() { return Error{ErrorKind::InvalidArgument, "unexpected EOF"}; 
 class Plain : public Decompressor {
  public:
   explicit Plain(ReadFn source) : source_(std::move(source)) {}
-  Result<std::size_t> read(char* buffer, std::size_t size) override { return source_(buffer, size); }
+  Result<std::size_t> read(char* buffer, std::size_t size) override {
+    return source_(buffer, size);
+  }
 
  private:
   ReadFn source_;
@@ -81,7 +83,8 @@ class Gzip : public Decompressor {
 
 class Zstd : public Decompressor {
  public:
-  explicit Zstd(ReadFn source) : source_(std::move(source)), input_(kInputSize), stream_(ZSTD_createDStream()) {
+  explicit Zstd(ReadFn source)
+      : source_(std::move(source)), input_(kInputSize), stream_(ZSTD_createDStream()) {
     // A frame may ask for this much memory and no more (as zstd's own command line allows).
     ZSTD_DCtx_setParameter(stream_.get(), ZSTD_d_windowLogMax, 27);
   }
@@ -196,10 +199,14 @@ Compression sniffCompression(std::string_view head) {
 
 Result<std::unique_ptr<Decompressor>> Decompressor::create(Compression compression, ReadFn source) {
   switch (compression) {
-    case Compression::None: return std::unique_ptr<Decompressor>(std::make_unique<Plain>(std::move(source)));
-    case Compression::Gzip: return std::unique_ptr<Decompressor>(std::make_unique<Gzip>(std::move(source)));
-    case Compression::Zstd: return std::unique_ptr<Decompressor>(std::make_unique<Zstd>(std::move(source)));
-    case Compression::Other: break;
+    case Compression::None:
+      return std::unique_ptr<Decompressor>(std::make_unique<Plain>(std::move(source)));
+    case Compression::Gzip:
+      return std::unique_ptr<Decompressor>(std::make_unique<Gzip>(std::move(source)));
+    case Compression::Zstd:
+      return std::unique_ptr<Decompressor>(std::make_unique<Zstd>(std::move(source)));
+    case Compression::Other:
+      break;
   }
   auto other = std::make_unique<Other>(std::move(source));
   FLO_TRY(other->open());

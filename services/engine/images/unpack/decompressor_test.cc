@@ -44,14 +44,15 @@ std::string zstd(const std::string& text) {
 /// Everything that comes out of `input`, read and fed in odd pieces.
 Result<std::string> undo(const std::string& input, std::size_t feed, std::size_t take) {
   std::size_t at = 0;
-  FLO_TRY_ASSIGN(auto source, Decompressor::create(sniffCompression(input),
-                                                   [&](char* buffer, std::size_t size) -> Result<std::size_t> {
-                                                     const std::size_t part =
-                                                         std::min({size, feed, input.size() - at});
-                                                     std::memcpy(buffer, input.data() + at, part);
-                                                     at += part;
-                                                     return part;
-                                                   }));
+  FLO_TRY_ASSIGN(
+      auto source,
+      Decompressor::create(sniffCompression(input),
+                           [&](char* buffer, std::size_t size) -> Result<std::size_t> {
+                             const std::size_t part = std::min({size, feed, input.size() - at});
+                             std::memcpy(buffer, input.data() + at, part);
+                             at += part;
+                             return part;
+                           }));
   std::string out;
   std::string buffer(take, '\0');
   for (;;) {
@@ -66,7 +67,8 @@ Result<std::string> undo(const std::string& input, std::size_t feed, std::size_t
 TEST(Decompressor, UndoesEachFormatInPiecesOfAnySize) {
   const std::string text = sample(700'000);
   for (const std::size_t feed : {std::size_t{1000}, std::size_t{65'537}, std::size_t{1U << 20U}}) {
-    for (const std::size_t take : {std::size_t{777}, std::size_t{262'144}, std::size_t{1U << 20U}}) {
+    for (const std::size_t take :
+         {std::size_t{777}, std::size_t{262'144}, std::size_t{1U << 20U}}) {
       EXPECT_EQ(undo(gzip(text), feed, take).value(), text);
       EXPECT_EQ(undo(zstd(text), feed, take).value(), text);
       EXPECT_EQ(undo(text, feed, take).value(), text);

@@ -19,7 +19,8 @@ std::string quoted(std::string_view text) {
 
 /// Nothing for a name that may not be used.
 Result<EntryPath> split(std::string_view name, std::string_view what) {
-  const Error invalid{ErrorKind::InvalidArgument, "invalid " + std::string(what) + " " + quoted(name)};
+  const Error invalid{ErrorKind::InvalidArgument,
+                      "invalid " + std::string(what) + " " + quoted(name)};
   if (name.empty() || name.front() == '/' || name.size() >= PATH_MAX ||
       name.find('\0') != std::string_view::npos) {
     return invalid;

@@ -18,9 +18,10 @@ TEST(EntryPath, SplitsAndNormalises) {
 }
 
 TEST(EntryPath, RefusesWhatCouldLeaveTheLayer) {
-  for (const std::string& bad : {std::string("../x"), std::string("a/../../x"), std::string("/etc/x"),
-                                 std::string(""), std::string("a\0b", 3), std::string("a/.."),
-                                 std::string(PATH_MAX, 'a'), std::string(NAME_MAX + 1, 'a')}) {
+  for (const std::string& bad :
+       {std::string("../x"), std::string("a/../../x"), std::string("/etc/x"), std::string(""),
+        std::string("a\0b", 3), std::string("a/.."), std::string(PATH_MAX, 'a'),
+        std::string(NAME_MAX + 1, 'a')}) {
     const auto path = parseEntryPath(bad);
     ASSERT_FALSE(path) << bad;
     EXPECT_EQ(path.error().kind(), ErrorKind::InvalidArgument);

@@ -118,13 +118,20 @@ Result<EntryType> typeOf(archive_entry* entry) {
     return EntryType::Hardlink;
   }
   switch (archive_entry_filetype(entry)) {
-    case AE_IFDIR: return EntryType::Directory;
-    case AE_IFREG: return EntryType::File;
-    case AE_IFLNK: return EntryType::Symlink;
-    case AE_IFCHR: return EntryType::CharDevice;
-    case AE_IFBLK: return EntryType::BlockDevice;
-    case AE_IFIFO: return EntryType::Fifo;
-    default: break;
+    case AE_IFDIR:
+      return EntryType::Directory;
+    case AE_IFREG:
+      return EntryType::File;
+    case AE_IFLNK:
+      return EntryType::Symlink;
+    case AE_IFCHR:
+      return EntryType::CharDevice;
+    case AE_IFBLK:
+      return EntryType::BlockDevice;
+    case AE_IFIFO:
+      return EntryType::Fifo;
+    default:
+      break;
   }
   return Error{ErrorKind::InvalidArgument, "unhandled tar header type"};
 }

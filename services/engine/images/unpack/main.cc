@@ -32,8 +32,9 @@
 namespace flotilla::engine::unpack {
 namespace {
 
-constexpr std::array kKept = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,   CAP_FSETID,
-                              CAP_SETFCAP, CAP_MKNOD,        CAP_SYS_ADMIN};  // trusted.* attributes
+constexpr std::array kKept = {
+    CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_FOWNER,   CAP_FSETID,
+    CAP_SETFCAP, CAP_MKNOD,        CAP_SYS_ADMIN};  // trusted.* attributes
 
 Result<void> dropCapabilities() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -63,8 +64,10 @@ Result<UniqueFd> enter(const char* directory) {
   // libarchive converts pax names from UTF-8. In the C locale that fails harmlessly and names stay
   // the bytes they are (a UTF-8 locale would normalise them); done once here, libc has its
   // conversion tables and never looks for them again.
-  for (const auto& [to, from] : {std::pair("ANSI_X3.4-1968", "UTF-8"), std::pair("UTF-8", "ANSI_X3.4-1968")}) {
-    if (const iconv_t converter = ::iconv_open(to, from); reinterpret_cast<std::intptr_t>(converter) != -1) {
+  for (const auto& [to, from] :
+       {std::pair("ANSI_X3.4-1968", "UTF-8"), std::pair("UTF-8", "ANSI_X3.4-1968")}) {
+    if (const iconv_t converter = ::iconv_open(to, from);
+        reinterpret_cast<std::intptr_t>(converter) != -1) {
       (void)::iconv_close(converter);
     }
   }
@@ -95,16 +98,17 @@ Result<Outcome> run(const char* directory) {
   const Compression compression = sniffCompression(head);
   const bool compressed = compression != Compression::None;
   std::size_t replayed = 0;
-  FLO_TRY_ASSIGN(auto source,
-                 Decompressor::create(compression, [&](char* buffer, std::size_t size) -> Result<std::size_t> {
-                   if (replayed == head.size()) {
-                     return file.read(buffer, size);
-                   }
-                   const std::size_t part = std::min(size, head.size() - replayed);
-                   std::memcpy(buffer, head.data() + replayed, part);
-                   replayed += part;
-                   return part;
-                 }));
+  FLO_TRY_ASSIGN(
+      auto source,
+      Decompressor::create(compression, [&](char* buffer, std::size_t size) -> Result<std::size_t> {
+        if (replayed == head.size()) {
+          return file.read(buffer, size);
+        }
+        const std::size_t part = std::min(size, head.size() - replayed);
+        std::memcpy(buffer, head.data() + replayed, part);
+        replayed += part;
+        return part;
+      }));
   TarStream stream(std::move(source), compressed);
   TreeWriter tree(std::move(root));
   FLO_TRY(unpackLayer(stream, tree));
@@ -112,7 +116,8 @@ Result<Outcome> run(const char* directory) {
   outcome.compressed = compressed ? 1 : 0;
   outcome.tar_size = stream.size();
   outcome.disk_size = tree.size();
-  std::copy_n(stream.digestHex().begin(), std::min(stream.digestHex().size(), sizeof outcome.diff_hex),
+  std::copy_n(stream.digestHex().begin(),
+              std::min(stream.digestHex().size(), sizeof outcome.diff_hex),
               std::begin(outcome.diff_hex));
   return outcome;
 }

@@ -21,11 +21,11 @@ struct Progress {
 
 /// Child to engine, once, as its last act: the struct, then on failure the message.
 struct Outcome {
-  std::uint32_t status = 0;     // 0 unpacked, 1 the layer is at fault, 2 this host is
+  std::uint32_t status = 0;      // 0 unpacked, 1 the layer is at fault, 2 this host is
   std::uint32_t compressed = 0;  // 1: diff_hex is filled; 0: the file is the tar itself
-  std::uint64_t tar_size = 0;   // bytes of the uncompressed tar
-  std::uint64_t disk_size = 0;  // bytes of files and symlinks, each inode once
-  char diff_hex[64] = {};       // SHA-256 of the uncompressed tar
+  std::uint64_t tar_size = 0;    // bytes of the uncompressed tar
+  std::uint64_t disk_size = 0;   // bytes of files and symlinks, each inode once
+  char diff_hex[64] = {};        // SHA-256 of the uncompressed tar
 };
 
 inline constexpr std::size_t kMaxMessage = 2048;

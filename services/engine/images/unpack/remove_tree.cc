@@ -24,7 +24,9 @@ struct CloseDir {
 /// emptied in a later round.
 class Remover {
  public:
-  Remover(int parent_fd, std::string top) : parent_(parent_fd) { rounds_.push_back(std::move(top)); }
+  Remover(int parent_fd, std::string top) : parent_(parent_fd) {
+    rounds_.push_back(std::move(top));
+  }
 
   Result<std::uint64_t> run() {
     while (!rounds_.empty()) {
@@ -63,7 +65,7 @@ class Remover {
     if (!dir) {
       return sysError(name, errno);
     }
-    const int own_fd = fd.release();  // the DIR's from here on
+    const int own_fd = fd.release();                      // the DIR's from here on
     while (const dirent* entry = ::readdir(dir.get())) {  // NOLINT(concurrency-mt-unsafe): own DIR
       const std::string child = entry->d_name;
       if (child != "." && child != "..") {

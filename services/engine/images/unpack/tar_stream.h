@@ -27,7 +27,8 @@ class TarStream {
 
   /// The next piece, valid until the next call; empty at the end. Errors: the source's.
   Result<std::string_view> next();
-  /// Reads to the end (what follows a tar's end marker belongs to its digest). Errors: the source's.
+  /// Reads to the end (what follows a tar's end marker belongs to its digest). Errors: the
+  /// source's.
   Result<void> drain();
 
   /// After the end.

@@ -85,9 +85,9 @@ Result<void> setAttributes(int dir, const std::string& name, const Entry& entry)
 Result<void> TreeWriter::add(const Entry& entry, const ContentFn& content) {
   FLO_TRY_ASSIGN(const EntryPath path, parseEntryPath(entry.name));
   if (path.name.empty()) {
-    return entry.type == EntryType::Directory ? makeDirectory(root_.get(), path, entry)
-                                              : Error{ErrorKind::InvalidArgument,
-                                                      "invalid entry name \"" + entry.name + "\""};
+    return entry.type == EntryType::Directory
+               ? makeDirectory(root_.get(), path, entry)
+               : Error{ErrorKind::InvalidArgument, "invalid entry name \"" + entry.name + "\""};
   }
   FLO_TRY_ASSIGN(const WhiteoutPlan plan, planWhiteout(path.name));
   if (plan.kind == Whiteout::Ignore) {
@@ -193,12 +193,16 @@ Result<void> TreeWriter::create(int dir, const EntryPath& path, const Entry& ent
       FLO_TRY(makeDirectory(dir, path, entry));
       // The lower directory stays hidden although this layer has one of the same name.
       return was_whiteout ? hide(dir, path.name) : Result<void>{};
-    case EntryType::File: return makeFile(dir, path, entry, content);
-    case EntryType::Hardlink: return makeHardlink(dir, path, entry);
-    case EntryType::Symlink: return makeSymlink(dir, path, entry);
+    case EntryType::File:
+      return makeFile(dir, path, entry, content);
+    case EntryType::Hardlink:
+      return makeHardlink(dir, path, entry);
+    case EntryType::Symlink:
+      return makeSymlink(dir, path, entry);
     case EntryType::CharDevice:
     case EntryType::BlockDevice:
-    case EntryType::Fifo: return makeNode(dir, path, entry);
+    case EntryType::Fifo:
+      return makeNode(dir, path, entry);
   }
   return {};
 }
@@ -223,8 +227,8 @@ Result<void> TreeWriter::makeDirectory(int dir, const EntryPath& path, const Ent
 
 Result<void> TreeWriter::makeFile(int dir, const EntryPath& path, const Entry& entry,
                                   const ContentFn& content) {
-  UniqueFd file(::openat(dir, path.name.c_str(),
-                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  UniqueFd file(
+      ::openat(dir, path.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) {
     return entryError(entry.name, errno);
   }
@@ -273,8 +277,10 @@ Result<void> TreeWriter::makeNode(int dir, const EntryPath& path, const Entry& e
 }
 
 Result<void> TreeWriter::makeSymlink(int dir, const EntryPath& path, const Entry& entry) {
-  if (entry.link.size() >= PATH_MAX || ::symlinkat(entry.link.c_str(), dir, path.name.c_str()) != 0) {
-    return entryError("symlink " + entry.name, entry.link.size() >= PATH_MAX ? ENAMETOOLONG : errno);
+  if (entry.link.size() >= PATH_MAX ||
+      ::symlinkat(entry.link.c_str(), dir, path.name.c_str()) != 0) {
+    return entryError("symlink " + entry.name,
+                      entry.link.size() >= PATH_MAX ? ENAMETOOLONG : errno);
   }
   size_ += entry.link.size();
   return setAttributes(dir, path.name, entry);

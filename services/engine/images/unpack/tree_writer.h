@@ -57,7 +57,8 @@ class TreeWriter {
   Result<bool> clear(int dir, const std::string& name, EntryType wanted);
   Result<void> create(int dir, const EntryPath& path, const Entry& entry, const ContentFn& content);
   Result<void> makeDirectory(int dir, const EntryPath& path, const Entry& entry);
-  Result<void> makeFile(int dir, const EntryPath& path, const Entry& entry, const ContentFn& content);
+  Result<void> makeFile(int dir, const EntryPath& path, const Entry& entry,
+                        const ContentFn& content);
   Result<void> makeHardlink(int dir, const EntryPath& path, const Entry& entry);
   Result<void> makeNode(int dir, const EntryPath& path, const Entry& entry);
   Result<void> makeSymlink(int dir, const EntryPath& path, const Entry& entry);

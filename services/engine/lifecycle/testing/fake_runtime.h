@@ -177,7 +177,9 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     shims_[id].stopping = true;
     return {};
   }
-  Result<void> setRestartPolicy(const std::string&, const shim::RestartPolicy&) override { return {}; }
+  Result<void> setRestartPolicy(const std::string&, const shim::RestartPolicy&) override {
+    return {};
+  }
   Result<void> setLimits(const std::string& id, const std::string& limits) override {
     const std::lock_guard lock(mutex_);
     calls_.push_back("limits " + limits);
@@ -208,7 +210,8 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
   Result<void> pause(const std::string&) override { return {}; }
   Result<void> resume(const std::string&) override { return {}; }
   Result<std::vector<int>> pids(const std::string&) override { return std::vector<int>{}; }
-  Result<std::vector<JournalLine>> journal(const std::string& id, std::uint64_t after_seq) override {
+  Result<std::vector<JournalLine>> journal(const std::string& id,
+                                           std::uint64_t after_seq) override {
     const std::lock_guard lock(mutex_);
     std::vector<JournalLine> lines;
     for (const auto& line : shims_[id].lines) {
@@ -259,7 +262,9 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
   Result<ExecState> execState(const std::string&, const std::string&) override {
     return Error{ErrorKind::NotFound, "no exec"};
   }
-  Result<void> execResize(const std::string&, const std::string&, unsigned, unsigned) override { return {}; }
+  Result<void> execResize(const std::string&, const std::string&, unsigned, unsigned) override {
+    return {};
+  }
 
  private:
   struct Shim {

@@ -104,7 +104,8 @@ class FakeVolumes final : public VolumeStore {
   }
   Result<Volume> get(const std::string& name) override {
     auto found = find(name);
-    return found ? Result<Volume>(*found) : Error{ErrorKind::NotFound, "get " + name + ": no such volume"};
+    return found ? Result<Volume>(*found)
+                 : Error{ErrorKind::NotFound, "get " + name + ": no such volume"};
   }
   Result<std::vector<Volume>> list() override { return std::vector<Volume>{}; }
   Result<void> remove(const std::string& name) override {
@@ -113,11 +114,13 @@ class FakeVolumes final : public VolumeStore {
     return {};
   }
   Result<void> copyUp(const std::string&, int) override { return {}; }
-  Result<void> appendMounted(Transaction&, const std::string&, const std::string&, const std::string&,
-                             bool) override {
+  Result<void> appendMounted(Transaction&, const std::string&, const std::string&,
+                             const std::string&, bool) override {
     return {};
   }
-  Result<void> appendUnmounted(Transaction&, const std::string&, const std::string&) override { return {}; }
+  Result<void> appendUnmounted(Transaction&, const std::string&, const std::string&) override {
+    return {};
+  }
 
  private:
   std::mutex mutex_;  // guards what follows

@@ -44,9 +44,23 @@ class LifecycleTest : public testing::Test {
     EngineFacts facts;
     facts.host.cpus = 1;
     facts.boot = boot_id_;
-    lifecycle_ = std::make_unique<Lifecycle>(
-        LifecycleParts{*paths_, *database_, *events_, *catalog_, *ledger_, *locks_, gate_, runtime_, runtime_,
-                       images_, networks_, volumes_, *reactor_, *work_, [this] { return ++now_; }, facts, {}});
+    lifecycle_ = std::make_unique<Lifecycle>(LifecycleParts{*paths_,
+                                                            *database_,
+                                                            *events_,
+                                                            *catalog_,
+                                                            *ledger_,
+                                                            *locks_,
+                                                            gate_,
+                                                            runtime_,
+                                                            runtime_,
+                                                            images_,
+                                                            networks_,
+                                                            volumes_,
+                                                            *reactor_,
+                                                            *work_,
+                                                            [this] { return ++now_; },
+                                                            facts,
+                                                            {}});
   }
 
   void halt() {
@@ -64,7 +78,8 @@ class LifecycleTest : public testing::Test {
     ASSERT_TRUE(lifecycle_->recovery.run());
   }
 
-  std::string create(const std::string& name, const std::function<void(model::CreateRequest&)>& edit = {}) {
+  std::string create(const std::string& name,
+                     const std::function<void(model::CreateRequest&)>& edit = {}) {
     model::CreateRequest request;
     request.config.image = "busybox";
     request.config.cmd = std::vector<std::string>{"sh"};
@@ -78,10 +93,11 @@ class LifecycleTest : public testing::Test {
 
   /// The container's row is lost, as with a database from before it.
   void forget(const std::string& id) {
-    EXPECT_TRUE(database_->write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
-      FLO_TRY_ASSIGN(auto remove, transaction.prepare("DELETE FROM containers WHERE id = ?"));
-      return remove.bind(id).run();
-    }));
+    EXPECT_TRUE(
+        database_->write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
+          FLO_TRY_ASSIGN(auto remove, transaction.prepare("DELETE FROM containers WHERE id = ?"));
+          return remove.bind(id).run();
+        }));
   }
 
   ContainerState state(const std::string& id) { return catalog_->find(id).value()->state; }
@@ -117,7 +133,8 @@ class LifecycleTest : public testing::Test {
       return code;
     }
   };
-  std::shared_ptr<Answer> wait(const std::string& job, const std::string& id, WaitCondition condition) {
+  std::shared_ptr<Answer> wait(const std::string& job, const std::string& id,
+                               WaitCondition condition) {
     auto answer = std::make_shared<Answer>();
     EXPECT_TRUE(lifecycle_->waiters.add(job, id, condition, [answer](const WaitAnswer& given) {
       const std::lock_guard lock(answer->mutex);
