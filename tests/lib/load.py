@@ -15,7 +15,9 @@ class Churn(threading.Thread):
 
     def __init__(self, daemon, number, stop):
         super().__init__()
-        self.daemon_under_test, self.number, self.stop = daemon, number, stop
+        self.daemon_under_test, self.stop = daemon, stop
+        # A name is taken for some seconds after its gateway was killed: no test shares another's.
+        self.prefix = "churn-%s-%d" % (os.urandom(3).hex(), number)
         self.created, self.started, self.removed = {}, set(), set()  # created: name -> (id, exit code)
         self.asked_to_start, self.asked_to_remove = set(), set()
         self.problems = []
@@ -25,7 +27,7 @@ class Churn(threading.Thread):
         while not self.stop.is_set():
             self.runs += 1
             try:
-                self.one("churn-%d-%d" % (self.number, self.runs), self.runs % 7)
+                self.one("%s-%d" % (self.prefix, self.runs), self.runs % 7)
             except CUT:
                 time.sleep(0.02)
             except ApiError as problem:

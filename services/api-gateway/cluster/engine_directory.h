@@ -27,7 +27,8 @@ class EngineDirectory {
                     std::function<void(Result<EngineIdentity>)> done) = 0;
 
   /// Keeps a container name from everyone else while its container is made or renamed; `lifetime`
-  /// ends a reservation whose owner died. Errors: AlreadyExists, Unavailable.
+  /// ends a reservation whose gateway died, the same owner's next call prolongs it.
+  /// Errors: AlreadyExists (its message is the other owner), Unavailable.
   virtual void reserveName(const std::string& name, const std::string& owner,
                            std::chrono::milliseconds lifetime,
                            std::function<void(Result<void>)> done) = 0;

@@ -34,7 +34,7 @@ class MemoryDirectory final : public EngineDirectory {
     const auto held = names_.find(name);
     Result<void> answer;
     if (held != names_.end() && held->second.until > now && held->second.owner != owner) {
-      answer = Error{ErrorKind::AlreadyExists, "the name is reserved by " + held->second.owner};
+      answer = Error{ErrorKind::AlreadyExists, held->second.owner};
     } else {
       names_[name] = {owner, now + lifetime};
     }

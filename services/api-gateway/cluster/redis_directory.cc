@@ -21,9 +21,14 @@ Result<EngineIdentity> identityIn(const Result<RedisReply>& reply, const std::st
                         std::move(record.refusal)};
 }
 
+// Scripts: between two commands another gateway may come. KEYS[1]: the name, ARGV[1]: the owner.
+constexpr std::string_view kReserve =
+    "local held=redis.call('GET',KEYS[1]) "
+    "if held and held~=ARGV[1] then return held end "
+    "redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2]) return false";
 constexpr std::string_view kDeleteIfOwn =
     "return redis.call('GET',KEYS[1])==ARGV[1] and redis.call('DEL',KEYS[1]) or 0";
-constexpr std::size_t kLostKept = 10'000;  // they end by themselves within a minute
+constexpr std::size_t kLostKept = 10'000;  // they end by themselves soon
 
 void remember(std::map<std::string, std::string>& lost, const std::string& key,
               const std::string& owner) {
@@ -51,15 +56,15 @@ void RedisDirectory::reserveName(const std::string& name, const std::string& own
     releaseName(name, std::string(lost->second));
   }
   const std::string milliseconds = std::to_string(lifetime.count());
-  redis_->send({"SET", key, owner, "NX", "PX", milliseconds},
+  redis_->send({"EVAL", kReserve, "1", key, owner, milliseconds},
                [lost = lost_, key, owner, done = std::move(done)](const Result<RedisReply>& reply) {
                  if (!reply) {
                    remember(*lost, key, owner);  // it may have been executed
                    done(reply.error());
                  } else if (reply->isNil()) {
-                   done(Error{ErrorKind::AlreadyExists, "the name is reserved"});
-                 } else {
                    done({});
+                 } else {
+                   done(Error{ErrorKind::AlreadyExists, reply->text});
                  }
                });
 }
@@ -67,8 +72,6 @@ void RedisDirectory::reserveName(const std::string& name, const std::string& own
 void RedisDirectory::releaseName(const std::string& name, const std::string& owner) {
   const std::string key = keys_.name(name);
   lost_->erase(key);
-  // In one step: what this gateway asks for next finds the name free, and after a minute it may be
-  // another's.
   redis_->send({"EVAL", kDeleteIfOwn, "1", key, owner},
                [lost = lost_, key, owner](const Result<RedisReply>& reply) {
                  if (!reply) {

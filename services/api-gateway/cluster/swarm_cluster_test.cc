@@ -139,6 +139,28 @@ TEST_F(SwarmClusterTest, OneOfTwoAtTheSameTimeGetsTheName) {
   EXPECT_EQ(one_.names().size() + two_.names().size(), 1U);
 }
 
+TEST_F(SwarmClusterTest, ANameStaysReservedForAsLongAsItsCreateTakes) {
+  options().times.reservation = std::chrono::milliseconds(30);
+  options().membership.deadline = std::chrono::seconds(20);  // its host is thought well of
+  start();
+  one_.hang();
+  two_.hang();
+  const auto creating = [](const std::string& id) {
+    Job job;
+    job.name = "container_create";
+    job.env.set("id", id);
+    job.env.set("name", "single");
+    job.body = R"({"Image":"busybox"})";
+    return job;
+  };
+  const auto first = submit(creating("id1"));
+  std::this_thread::sleep_for(5 * options().times.reservation);
+  const JobResult refused = call(creating("id2"));
+  EXPECT_TRUE(message(refused).find("already in use by container \"id1\"") != std::string::npos)
+      << message(refused);
+  EXPECT_FALSE(first->finished());
+}
+
 TEST_F(SwarmClusterTest, ContainersWithoutANameGetOne) {
   start();
   ASSERT_NE(create(""), "");

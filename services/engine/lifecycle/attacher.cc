@@ -2,6 +2,7 @@
 
 #include "common/log/log.h"
 #include "engine/lifecycle/container_events.h"
+#include "engine/store/container_store.h"
 
 namespace flotilla::engine {
 
@@ -34,8 +35,17 @@ Result<std::optional<StreamEndpoint>> Attacher::attach(const ContainerRecordPtr&
 Result<std::optional<StreamEndpoint>> Attacher::attachBeforeStart(const ContainerRecordPtr& record,
                                                                   const AttachOptions& options) {
   if (const auto prepared = launcher_.prepare(*record); !prepared) {
-    log::debug("attach could not prepare the container",
-               {{"container", record->id}, {"error", prepared.error().message()}});
+    // The start must not succeed without the streams of who attached before it: its output would be
+    // lost to a client that sees exit code 0.
+    const std::string error = prepared.error().message();
+    log::warning("attach could not prepare the container",
+                 {{"container", record->id}, {"error", error}});
+    FLO_TRY(parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) {
+      return changeState(transaction, record->id, [&](ContainerState& state) -> Result<void> {
+        state.attach_error = error;
+        return {};
+      });
+    }));
     return std::optional<StreamEndpoint>();
   }
   note(record);

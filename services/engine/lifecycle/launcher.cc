@@ -128,6 +128,7 @@ Result<void> Launcher::launch(const ContainerRecord& record, UniqueFd shim_lock)
         state.attached = net.attached;
         state.endpoint = net.endpoint;
         state.prepared = true;
+        state.attach_error.clear();  // told by the start that finds it in its own record
         return {};
       });
     }));

@@ -109,6 +109,19 @@ TEST_F(LifecycleTest, ATakenPortFailsTheStartWithCode128) {
   EXPECT_EQ(runtime_.launches(id), 0);
 }
 
+TEST_F(LifecycleTest, AStartThatAnAttachedClientWouldNotSeeFails) {
+  const std::string id = create("unseen");
+  networks_.failNext({ErrorKind::Internal, "no space left on device"});
+  const auto attached = lifecycle_->attacher.attach(catalog_->find(id).value(), {});
+  ASSERT_TRUE(attached);
+  EXPECT_FALSE(*attached) << "a stream that is silent until the start says why";
+  const auto started = lifecycle_->starter.start(id);
+  ASSERT_FALSE(started) << "its output would be nobody's";
+  EXPECT_EQ(started.error().message(), "no space left on device");
+  EXPECT_FALSE(networks_.attached(id));
+  EXPECT_TRUE(lifecycle_->starter.start(id)) << "and it can be tried again";
+}
+
 TEST_F(LifecycleTest, StopSendsItsSignalAndThenKills) {
   const std::string id = create("stubborn");
   ASSERT_TRUE(lifecycle_->starter.start(id));

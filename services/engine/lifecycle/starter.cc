@@ -70,6 +70,10 @@ Result<void> Starter::run(const ContainerRecord& record) {
   if (const auto prepared = launcher_.prepare(record); !prepared) {
     return ranSince(record.id, before) ? Result<void>{} : prepared;
   }
+  if (const std::string& error = record.state.attach_error; !error.empty()) {
+    launcher_.undo(record.id);
+    return Error{ErrorKind::Internal, error};
+  }
   auto gone = parts_.runtime.go(record.id, before + 1);
   // The journal has the start, or the failure with its exit code, whatever go() said.
   auto consumed = consumer_.consume(record.id);
@@ -94,6 +98,7 @@ void Starter::recordFailure(const std::string& id, const Error& error) {
   const auto recorded = parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) {
     return changeState(transaction, id, [&](ContainerState& state) -> Result<void> {
       state.error = error.message();
+      state.attach_error.clear();
       if (state.exit_code == 0) {
         state.exit_code = kStartFailed;
       }

@@ -65,6 +65,7 @@ struct ContainerState {
   bool attached = false;          // `endpoint` is in force
   bool prepared = false;          // a shim was launched that waits for the next start
   Endpoint endpoint;
+  std::string attach_error;  // why who is attached has no streams: fails the next start
 
   [[nodiscard]] bool running() const {
     return status == ContainerStatus::Running || status == ContainerStatus::Paused ||

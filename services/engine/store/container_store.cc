@@ -9,7 +9,7 @@ constexpr std::int64_t kTombstoneNs = 600LL * 1'000'000'000LL;
 
 constexpr std::string_view kStateColumns =
     "status, pid, pid_start, boot, exit_code, oom_killed, error, started_ns, finished_ns,"
-    " restart_count, manually_stopped, run, journal_seq, attached, prepared, endpoint";
+    " restart_count, manually_stopped, run, journal_seq, attached, prepared, endpoint, attach_error";
 
 ContainerState readState(const Statement& row, int first) {
   ContainerState state;
@@ -29,6 +29,7 @@ ContainerState readState(const Statement& row, int first) {
   state.attached = row.integer(first + 13) != 0;
   state.prepared = row.integer(first + 14) != 0;
   state.endpoint = decodeEndpoint(row.text(first + 15));
+  state.attach_error = row.text(first + 16);
   return state;
 }
 
@@ -48,7 +49,8 @@ void bindState(Statement& statement, const ContainerState& state) {
       .bind(static_cast<std::int64_t>(state.journal_seq))
       .bind(state.attached ? 1 : 0)
       .bind(state.prepared ? 1 : 0)
-      .bind(encodeEndpoint(state.endpoint));
+      .bind(encodeEndpoint(state.endpoint))
+      .bind(state.attach_error);
 }
 
 Result<std::int64_t> nextRevision(Transaction& transaction) {
@@ -95,7 +97,7 @@ Result<void> insertContainer(Transaction& transaction, const ContainerRecord& re
                  transaction.prepare("INSERT INTO containers(id, name, created_ns, revision,"
                                      " spec_revision, " +
                                      std::string(kStateColumns) +
-                                     ") VALUES(?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+                                     ") VALUES(?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   insert.bind(record.id).bind(record.name).bind(record.created_ns).bind(revision).bind(revision);
   bindState(insert, record.state);
   FLO_TRY(insert.run());
@@ -147,7 +149,7 @@ Result<void> changeState(Transaction& transaction, const std::string& id,
   FLO_TRY_ASSIGN(
       auto update,
       transaction.prepare("UPDATE containers SET (" + std::string(kStateColumns) +
-                          ", revision) = (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?) WHERE id = ?"));
+                          ", revision) = (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?, ?) WHERE id = ?"));
   bindState(update, state);
   return update.bind(revision).bind(id).run();
 }

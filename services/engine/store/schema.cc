@@ -100,10 +100,17 @@ ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN before TEXT NOT NULL DEFAULT '';
 )sql";
 
+constexpr std::string_view kAttachErrors = R"sql(
+ALTER TABLE containers ADD COLUMN attach_error TEXT NOT NULL DEFAULT '';
+)sql";
+
 }  // namespace
 
 std::vector<Migration> coreMigrations() {
-  return {{"core", 1, kStepOne}, {"specs", 1, kSpecsApart}, {"jobs", 1, kJobsOfManyWorkers}};
+  return {{"core", 1, kStepOne},
+          {"specs", 1, kSpecsApart},
+          {"jobs", 1, kJobsOfManyWorkers},
+          {"attach errors", 1, kAttachErrors}};
 }
 
 }  // namespace flotilla::engine

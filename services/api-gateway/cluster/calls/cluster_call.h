@@ -27,7 +27,7 @@ struct ClusterTimes {
   std::chrono::milliseconds doubted =
       std::chrono::milliseconds(500);                            // of one that is silent already
   std::chrono::milliseconds pick_up = std::chrono::seconds(30);  // until a worker takes a job
-  std::chrono::milliseconds reservation = std::chrono::seconds(60);
+  std::chrono::milliseconds reservation = std::chrono::seconds(10);  // of a name, renewed
   std::chrono::milliseconds settle =
       std::chrono::seconds(1);  // changes of containers are asked for together
 };

@@ -39,6 +39,20 @@ std::string holderKnown(const ContainerIndex& index, const std::string& name,
 
 }  // namespace
 
+NameClaim::~NameClaim() {
+  context_.reactor.cancelTimer(renewal_);
+  context_.directory.releaseName(name_, owner_);
+}
+
+void NameClaim::renewLater() {
+  const auto& lifetime = context_.times.reservation;
+  renewal_ = context_.reactor.runAfter(lifetime / 3, [this, lifetime] {
+    // One that is lost all the same is found out by the host: it has each name once.
+    context_.directory.reserveName(name_, owner_, lifetime, [](const Result<void>&) {});
+    renewLater();
+  });
+}
+
 Error nameConflict(const std::string& name, const std::string& holder) {
   return Error{ErrorKind::Conflict,
                "Conflict. The container name \"/" + name + "\" is already in use by container \"" +
@@ -58,12 +72,12 @@ void claimName(ClusterContext& context, const std::shared_ptr<ClusterCall>& call
       [&context, call, name, id, done = std::move(done)](Result<void> reserved) {
         if (!reserved) {
           done(reserved.error().kind() == ErrorKind::AlreadyExists
-                   ? nameConflict(name, "one that is being created")
+                   ? nameConflict(name, reserved.error().message())
                    : reserved.error());
           return;
         }
         auto claim = std::make_shared<NameClaimPtr>(
-            std::make_unique<NameClaim>(context.directory, name, id));  // std::function copies
+            std::make_unique<NameClaim>(context, name, id));  // std::function copies
         Job question;
         question.name = "engine_report";
         question.args = {name};

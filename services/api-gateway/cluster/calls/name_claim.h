@@ -8,18 +8,25 @@
 
 namespace flotilla::gateway {
 
-/// A container name kept for one container while it is made or renamed, in the whole cluster.
+/// A container name kept for one container while it is made or renamed, in the whole cluster. It is
+/// reserved again and again meanwhile: one whose gateway died is free within
+/// ClusterTimes::reservation.
 class NameClaim {
  public:
-  ~NameClaim() { directory_.releaseName(name_, owner_); }
+  NameClaim(ClusterContext& context, std::string name, std::string owner)
+      : context_(context), name_(std::move(name)), owner_(std::move(owner)) {
+    renewLater();
+  }
+  ~NameClaim();
   NameClaim(const NameClaim&) = delete;
   NameClaim& operator=(const NameClaim&) = delete;
-  NameClaim(EngineDirectory& directory, std::string name, std::string owner)
-      : directory_(directory), name_(std::move(name)), owner_(std::move(owner)) {}
 
  private:
-  EngineDirectory& directory_;
+  void renewLater();
+
+  ClusterContext& context_;
   const std::string name_, owner_;
+  Reactor::TimerId renewal_ = 0;
 };
 
 using NameClaimPtr = std::unique_ptr<NameClaim>;
