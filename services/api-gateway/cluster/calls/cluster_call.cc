@@ -26,6 +26,8 @@ void ClusterCall::abandon() {
   }
   callbacks_ = {};
   cancel();
+  release();
+  abandoned_ = true;
 }
 
 void ClusterCall::hostDown(const HostPtr& host) {
@@ -59,6 +61,7 @@ void ClusterCall::finish(JobResult result) {
     asking->cancel();
   }
   context_.running.erase(job_.id);
+  release();
   if (callbacks_.on_result) {
     std::exchange(callbacks_.on_result, nullptr)(std::move(result));
   }

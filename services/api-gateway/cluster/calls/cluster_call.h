@@ -70,6 +70,15 @@ class ClusterCall : public std::enable_shared_from_this<ClusterCall> {
   /// A host came, or came back.
   virtual void hostUp(const HostPtr& /*host*/) {}
 
+  /// Asks hosts the same thing; `done` is not called after cancel().
+  void ask(const std::vector<HostPtr>& hosts, const Job& job, FanOut::Done done) {
+    ask(hosts, job, context_.deadline(), std::move(done));
+  }
+  void ask(const std::vector<HostPtr>& hosts, const Job& job, const FanOut::Deadline& deadline,
+           FanOut::Done done);
+  /// After abandon() nothing of the context may be used.
+  [[nodiscard]] bool abandoned() const { return abandoned_; }
+
  protected:
   ClusterCall(ClusterContext& context, Job job, JobQueue::Callbacks callbacks)
       : context_(context),
@@ -78,6 +87,9 @@ class ClusterCall : public std::enable_shared_from_this<ClusterCall> {
         callbacks_(std::move(callbacks)) {}
 
   virtual void start() = 0;
+  /// Gives back what it holds of the context: the call is over, and an engine's queue may keep it
+  /// for longer than the context lives.
+  virtual void release() {}
 
   void established(Established message);
   void finish(JobResult result);
@@ -89,13 +101,6 @@ class ClusterCall : public std::enable_shared_from_this<ClusterCall> {
   void forward(const HostPtr& host);
   virtual void answered(const HostPtr& host, JobResult result);
   [[nodiscard]] bool wasEstablished() const { return established_; }
-
-  /// Asks hosts the same thing; `done` is not called after cancel().
-  void ask(const std::vector<HostPtr>& hosts, const Job& job, FanOut::Done done) {
-    ask(hosts, job, context_.deadline(), std::move(done));
-  }
-  void ask(const std::vector<HostPtr>& hosts, const Job& job, const FanOut::Deadline& deadline,
-           FanOut::Done done);
 
   template <class T>
   std::shared_ptr<T> self() {
@@ -117,6 +122,7 @@ class ClusterCall : public std::enable_shared_from_this<ClusterCall> {
   bool established_ = false;
   bool cancelled_ = false;
   bool finished_ = false;
+  bool abandoned_ = false;
 };
 
 /// Adds warnings that the response carries to what the client gets.

@@ -122,6 +122,11 @@ void CreateCall::start() {
   });
 }
 
+void CreateCall::release() {
+  placement_.reset();
+  claim_.reset();
+}
+
 void CreateCall::nameRandomly() {
   do {
     row_.name = model::randomName(name_tries_++);

@@ -17,6 +17,7 @@ class CreateCall final : public ClusterCall {
 
  protected:
   void start() override;
+  void release() override;
   void answered(const HostPtr& host, JobResult result) override;
 
  private:
@@ -41,6 +42,7 @@ class RenameCall final : public ContainerCall {
 
  protected:
   void found(const HostPtr& host) override;
+  void release() override { claim_.reset(); }
   void succeeded(const HostPtr& host, const JobOutput& output) override;
 
  private:

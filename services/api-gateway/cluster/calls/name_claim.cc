@@ -70,6 +70,9 @@ void claimName(ClusterContext& context, const std::shared_ptr<ClusterCall>& call
   context.directory.reserveName(
       name, id, context.times.reservation,
       [&context, call, name, id, done = std::move(done)](Result<void> reserved) {
+        if (call->abandoned()) {
+          return;  // the name is free soon
+        }
         if (!reserved) {
           done(reserved.error().kind() == ErrorKind::AlreadyExists
                    ? nameConflict(name, reserved.error().message())
@@ -85,16 +88,15 @@ void claimName(ClusterContext& context, const std::shared_ptr<ClusterCall>& call
           // A silent host must not hold up the others' containers: the index knows its names.
           return std::min(context.times.doubted, context.deadline()(host));
         };
-        FanOut::start(
-            context.reactor, context.membership.healthy(), question, patience,
-            [&context, call, name, id, claim, done](const std::vector<HostAnswer>& answers) {
-              const std::string holder = holderOf(context, name, id, answers);
-              if (holder.empty()) {
-                done(std::move(*claim));
-              } else {
-                done(nameConflict(name, holder));
-              }
-            });
+        call->ask(context.membership.healthy(), question, patience,
+                  [&context, name, id, claim, done](const std::vector<HostAnswer>& answers) {
+                    const std::string holder = holderOf(context, name, id, answers);
+                    if (holder.empty()) {
+                      done(std::move(*claim));
+                    } else {
+                      done(nameConflict(name, holder));
+                    }
+                  });
       });
 }
 
