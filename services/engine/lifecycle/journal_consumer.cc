@@ -75,27 +75,30 @@ Result<void> JournalConsumer::consume(const std::string& id) {
   return {};
 }
 
-Result<void> JournalConsumer::recordLoss(const std::string& id, int exit_code) {
+Result<bool> JournalConsumer::recordLoss(const std::string& id, int exit_code) {
   const auto mutex = mutexOf(id);
   Batch batch;
   {
     const std::lock_guard lock(*mutex);
     FLO_TRY_ASSIGN(const auto record, parts_.catalog.find(id));
     if (!record || !record->state.running()) {
-      return {};
+      return false;
     }
     JournalLine line;
     line.exit_code = exit_code;
     line.time_ns = parts_.clock();
     FLO_TRY(parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) {
       batch = Batch{};
-      return changeState(transaction, id, [&](ContainerState& state) {
+      return changeState(transaction, id, [&](ContainerState& state) -> Result<void> {
+        if (!state.running()) {  // another worker was faster
+          return {};
+        }
         return applyExit(transaction, *record, line, state, batch);
       });
     }));
   }
   tell(id, batch);
-  return {};
+  return batch.exited;
 }
 
 Result<void> JournalConsumer::apply(Transaction& transaction, const ContainerRecord& record,

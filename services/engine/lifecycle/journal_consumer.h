@@ -35,8 +35,9 @@ class JournalConsumer {
   Result<void> consume(const std::string& id);
 
   /// The shim of a running container is gone without a word: records an exit with `exit_code`
-  /// (137: its processes were killed; 255: they went with another boot). Nothing when not running.
-  Result<void> recordLoss(const std::string& id, int exit_code);
+  /// (137: its processes were killed; 255: they went with another boot). False, and nothing
+  /// recorded, when it does not run.
+  Result<bool> recordLoss(const std::string& id, int exit_code);
 
  private:
   struct Batch {

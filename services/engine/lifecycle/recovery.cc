@@ -41,15 +41,20 @@ Result<void> makeGroupFolder(const std::string& path, mode_t permissions, gid_t 
 
 }  // namespace
 
-bool wantsRestart(const ContainerRecord& record) {
-  const std::string& policy = record.spec->host.restart_policy;
-  if (policy == "always") {
+bool wantsRestart(const ContainerRecord& record, LostWith with) {
+  const model::HostConfig& host = record.spec->host;
+  const ContainerState& state = record.state;
+  if (host.restart_policy == "always" && with == LostWith::Boot) {
     return true;
   }
-  if (record.state.manually_stopped) {
+  if (state.manually_stopped) {
     return false;
   }
-  return policy == "unless-stopped" || (policy == "on-failure" && record.state.exit_code != 0);
+  if (host.restart_policy == "on-failure") {
+    return state.exit_code != 0 &&
+           (host.restart_max_retries <= 0 || state.restart_count < host.restart_max_retries);
+  }
+  return host.restart_policy == "always" || host.restart_policy == "unless-stopped";
 }
 
 Result<void> makeEngineFolders(const Paths& paths, Company company,
@@ -77,16 +82,22 @@ Result<void> makeEngineFolders(const Paths& paths, Company company,
 Result<void> Recovery::run() {
   parts_.locks.sweep();
   FLO_TRY_ASSIGN(const auto before, parts_.catalog.list());
+  std::set<std::string> lost;
   for (const auto& record : before) {
-    FLO_TRY(adopt(*record));
+    if (isLost(*record)) {
+      lost.insert(record->id);
+    }
   }
   FLO_TRY(reconcileNetworks());
   FLO_TRY_ASSIGN(const auto records, parts_.catalog.list());
   for (const auto& record : records) {
-    FLO_TRY(settle(*record));
+    if (const auto settled = settle(*record); !settled) {
+      log::error("cannot clean up after a container",
+                 {{"container", record->id}, {"error", settled.error().message()}});
+    }
   }
   removeOrphans();
-  startByPolicy(before);
+  startByPolicy(before, lost);
   return {};
 }
 
@@ -96,14 +107,11 @@ void Recovery::takeOver() {
     log::error("cannot look after containers", {{"error", before.error().message()}});
     return;
   }
+  std::set<std::string> lost;
   for (const auto& record : *before) {
     const bool lives = record->state.running() || record->state.prepared;
-    if (!lives || parts_.runtime.watching(record->id)) {
-      continue;
-    }
-    if (const auto adopted = adopt(*record); !adopted) {
-      log::error("cannot adopt a container",
-                 {{"container", record->id}, {"error", adopted.error().message()}});
+    if (lives && !parts_.runtime.watching(record->id) && isLost(*record)) {
+      lost.insert(record->id);
     }
   }
   for (const std::string& id : parts_.runtime.known()) {
@@ -114,7 +122,7 @@ void Recovery::takeOver() {
   for (const auto& record : *before) {
     removeExited(*record);
   }
-  startByPolicy(*before);
+  startByPolicy(*before, lost);
 }
 
 /// --rm of a container whose exit was stored by a worker that died before it could remove it.
@@ -132,21 +140,31 @@ void Recovery::removeExited(const ContainerRecord& record) {
   }
 }
 
+/// Adopts; one that cannot be adopted does not keep others from it.
+bool Recovery::isLost(const ContainerRecord& record) {
+  const auto lost = adopt(record);
+  if (!lost) {
+    log::error("cannot adopt a container",
+               {{"container", record.id}, {"error", lost.error().message()}});
+  }
+  return lost && *lost;
+}
+
 /// Reads what the shim wrote while nobody listened; a shim that is gone with its container running
-/// is a loss.
-Result<void> Recovery::adopt(const ContainerRecord& record) {
+/// is a loss. True when this call recorded one.
+Result<bool> Recovery::adopt(const ContainerRecord& record) {
   const bool alive = parts_.runtime.alive(record.id);
   FLO_TRY(consumer_.consume(record.id));
   if (alive) {
     // It may leave at any moment: then its watch says so, or it is gone already.
     if (watcher_.watch(record.id)) {
-      return {};
+      return false;
     }
     FLO_TRY(consumer_.consume(record.id));
   }
   FLO_TRY_ASSIGN(const auto now, parts_.catalog.find(record.id));
   if (!now || !now->state.running()) {
-    return {};
+    return false;
   }
   const bool this_boot = now->state.boot.empty() || now->state.boot == parts_.facts.boot;
   return consumer_.recordLoss(record.id, this_boot ? kKilled : kLostWithBoot);
@@ -198,13 +216,19 @@ void Recovery::removeOrphans() {
   }
 }
 
-void Recovery::startByPolicy(const std::vector<ContainerRecordPtr>& before) {
+/// Starts what was lost, and once in this worker's life what an earlier boot ended: a container
+/// that cannot be started stays of that boot, and is not to be tried again and again.
+void Recovery::startByPolicy(const std::vector<ContainerRecordPtr>& before,
+                             const std::set<std::string>& lost) {
+  const bool after_boot = !boot_settled_.exchange(true);
   for (const auto& was : before) {
-    const auto now = parts_.catalog.find(was->id);
     const bool another_boot = !was->state.boot.empty() && was->state.boot != parts_.facts.boot;
-    const bool lost = was->state.running() && now && *now && !(*now)->state.running();
+    if (!lost.contains(was->id) && !(after_boot && another_boot)) {
+      continue;
+    }
+    const auto now = parts_.catalog.find(was->id);
     if (!now || !*now || (*now)->state.status != ContainerStatus::Exited ||
-        !(lost || another_boot) || !wantsRestart(**now)) {
+        !wantsRestart(**now, another_boot ? LostWith::Boot : LostWith::Shim)) {
       continue;
     }
     const auto start = [this, id = was->id] {

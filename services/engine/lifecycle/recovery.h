@@ -2,7 +2,9 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,29 +36,37 @@ class Recovery {
         remover_(remover),
         starter_(starter) {}
 
+  /// A container that cannot be looked after is logged and left as it is; the others go on.
   /// Errors: Internal when state cannot be read or rules not made.
   Result<void> run();
 
   /// While other workers go on: adopts the shims that this worker does not watch, settles what a
-  /// worker that died left, but touches nothing that may be in the making. May be called again.
+  /// worker that died left, but touches nothing that may be in the making. May be called again,
+  /// by one thread at a time.
   void takeOver();
 
  private:
-  Result<void> adopt(const ContainerRecord& record);
+  Result<bool> adopt(const ContainerRecord& record);
+  bool isLost(const ContainerRecord& record);
   Result<void> settle(const ContainerRecord& record);
   Result<void> reconcileNetworks();
   void removeOrphans();
   void removeExited(const ContainerRecord& record);
-  void startByPolicy(const std::vector<ContainerRecordPtr>& before);
+  void startByPolicy(const std::vector<ContainerRecordPtr>& before,
+                     const std::set<std::string>& lost);
 
   LifecycleParts& parts_;
   Watcher& watcher_;
   JournalConsumer& consumer_;
   Remover& remover_;
   Starter& starter_;
+  std::atomic<bool> boot_settled_{false};  // what an earlier boot ended had its start
 };
 
-/// Does a restart policy want the container back that was lost with a boot or with its shim?
-bool wantsRestart(const ContainerRecord& record);
+enum class LostWith { Boot, Shim };
+
+/// Does a restart policy want a container back that was lost? A boot starts `always` anew even when
+/// a user had stopped it, as dockerd's start does.
+bool wantsRestart(const ContainerRecord& record, LostWith with);
 
 }  // namespace flotilla::engine

@@ -163,6 +163,99 @@ TEST_F(LifecycleTest, AnotherBootMeans255AndPoliciesApply) {
   EXPECT_TRUE(eventually([&] { return state(kept).status == ContainerStatus::Running; }));
 }
 
+TEST_F(LifecycleTest, AnEarlierBootIsMadeUpForOnce) {
+  const std::string id =
+      create("kept", [](auto& request) { request.host.restart_policy = "unless-stopped"; });
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  runtime_.dropWatches();
+  runtime_.lose(id);
+  boot_id_ = "boot-2";
+  runtime_.failNextGo(Error{ErrorKind::InvalidArgument, "no such program"}, 127);
+  restartEngine();
+  finishWork();
+  EXPECT_EQ(runtime_.launches(id), 2);
+  EXPECT_EQ(state(id).exit_code, 127);
+  lifecycle_->recovery.takeOver();
+  finishWork();
+  EXPECT_EQ(runtime_.launches(id), 2);
+}
+
+TEST_F(LifecycleTest, WhatAnEarlierBootEndedIsStartedByAWorkerThatTakesOver) {
+  const std::string id =
+      create("kept", [](auto& request) { request.host.restart_policy = "always"; });
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  runtime_.exit(id, 0);
+  ASSERT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Exited; }));
+  boot_id_ = "boot-2";
+  halt();
+  boot();
+  lifecycle_->recovery.takeOver();
+  finishWork();
+  EXPECT_EQ(state(id).status, ContainerStatus::Running);
+}
+
+TEST_F(LifecycleTest, TakingOverStartsWhatIsLostButNotWhatExited) {
+  const auto always = [](auto& request) { request.host.restart_policy = "always"; };
+  const std::string lost = create("lost", always);
+  const std::string exited = create("exited", always);
+  ASSERT_TRUE(lifecycle_->starter.start(lost));
+  ASSERT_TRUE(lifecycle_->starter.start(exited));
+  runtime_.dropWatches();
+  runtime_.lose(lost);
+  runtime_.exit(exited, 0);  // its shim decided: no restart
+  lifecycle_->recovery.takeOver();
+  finishWork();
+  EXPECT_EQ(state(lost).status, ContainerStatus::Running);
+  EXPECT_EQ(runtime_.launches(lost), 2);
+  EXPECT_EQ(state(exited).status, ContainerStatus::Exited);
+  EXPECT_EQ(runtime_.launches(exited), 1);
+}
+
+TEST_F(LifecycleTest, OneBadContainerDoesNotKeepTheOthersFromBeingAdopted) {
+  const std::string bad = create("bad");
+  const std::string good = create("good");
+  ASSERT_TRUE(lifecycle_->starter.start(bad));
+  ASSERT_TRUE(lifecycle_->starter.start(good));
+  runtime_.dropWatches();
+  runtime_.spoilJournal(bad);
+  runtime_.exit(good, 3);
+  restartEngine();
+  EXPECT_EQ(state(good).exit_code, 3);
+  EXPECT_EQ(state(bad).status, ContainerStatus::Running);
+}
+
+TEST(WantsRestart, AsThePolicySaysAndNotMoreOftenThanItAllows) {
+  const auto wants = [](const std::string& policy, int retries, const ContainerState& state,
+                        LostWith with) {
+    auto spec = std::make_shared<ContainerSpec>();
+    spec->host.restart_policy = policy;
+    spec->host.restart_max_retries = retries;
+    ContainerRecord record;
+    record.spec = std::move(spec);
+    record.state = state;
+    return wantsRestart(record, with);
+  };
+  ContainerState lost;
+  lost.exit_code = 137;
+  lost.restart_count = 2;
+  ContainerState stopped = lost;
+  stopped.manually_stopped = true;
+  for (const LostWith with : {LostWith::Boot, LostWith::Shim}) {
+    EXPECT_TRUE(wants("always", 0, lost, with));
+    EXPECT_TRUE(wants("unless-stopped", 0, lost, with));
+    EXPECT_FALSE(wants("unless-stopped", 0, stopped, with));
+    EXPECT_TRUE(wants("on-failure", 0, lost, with));
+    EXPECT_TRUE(wants("on-failure", 3, lost, with));
+    EXPECT_FALSE(wants("on-failure", 2, lost, with));
+    EXPECT_FALSE(wants("on-failure", 0, stopped, with));
+    EXPECT_FALSE(wants("on-failure", 0, ContainerState{}, with));
+    EXPECT_FALSE(wants("no", 0, lost, with));
+    EXPECT_FALSE(wants("", 0, lost, with));
+  }
+  EXPECT_TRUE(wants("always", 0, stopped, LostWith::Boot));
+  EXPECT_FALSE(wants("always", 0, stopped, LostWith::Shim));
+}
+
 TEST_F(LifecycleTest, HalfMadeFoldersAreRemoved) {
   const std::string orphan(64, 'e');
   std::filesystem::create_directories(paths_->container(orphan) + "/upper");

@@ -94,10 +94,7 @@ void Remover::bury(const std::string& id, std::chrono::milliseconds again) {
     return;
   }
   // A run may have begun and ended since this burial was asked for: its journal speaks first.
-  auto settled = consumer_.consume(id);
-  if (settled) {
-    settled = consumer_.recordLoss(id, kKilled);
-  }
+  const auto settled = settle(id);
   if (!settled) {
     log::error("cannot record a lost container",
                {{"container", id}, {"error", settled.error().message()}});
@@ -115,6 +112,12 @@ void Remover::bury(const std::string& id, std::chrono::milliseconds again) {
     std::error_code ignored;
     std::filesystem::remove_all(parts_.paths.container(id), ignored);
   }
+}
+
+Result<void> Remover::settle(const std::string& id) {
+  FLO_TRY(consumer_.consume(id));
+  FLO_TRY(consumer_.recordLoss(id, kKilled));
+  return {};
 }
 
 /// Both the end of a shim and the removal ask for a burial. The container's folder goes last.

@@ -29,6 +29,7 @@ class Remover {
 
  private:
   Result<void> removeRecord(const ContainerRecord& record);
+  Result<void> settle(const std::string& id);
   bool isBuried(const std::string& id);
   void buryAgain(const std::string& id, std::chrono::milliseconds delay);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -30,6 +31,11 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
   void leaveAtNextCall() {
     const std::lock_guard lock(mutex_);
     leaves_ = true;
+  }
+  /// The journal of `id` cannot be read.
+  void spoilJournal(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    shims_[id].spoilt = true;
   }
   /// What the process does with signals: the signals it dies of (SIGKILL always).
   void setMortal(bool mortal) { mortal_ = mortal; }
@@ -213,6 +219,9 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
   Result<std::vector<JournalLine>> journal(const std::string& id,
                                            std::uint64_t after_seq) override {
     const std::lock_guard lock(mutex_);
+    if (shims_[id].spoilt) {
+      return sysError("read journal of " + id, EIO);
+    }
     std::vector<JournalLine> lines;
     for (const auto& line : shims_[id].lines) {
       if (line.seq > after_seq) {
@@ -268,7 +277,7 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
 
  private:
   struct Shim {
-    bool alive = false, running = false, stopping = false;
+    bool alive = false, running = false, stopping = false, spoilt = false;
     int pid = 0, launches = 0;
     unsigned run = 0;
     std::uint64_t seq = 0, first_seq = 0;

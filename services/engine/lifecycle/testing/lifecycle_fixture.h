@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <latch>
 #include <memory>
 #include <thread>
 
@@ -19,6 +20,8 @@ namespace flotilla::engine::testing_support {
 /// kill -9 of the engine: the world and the disk stay.
 class LifecycleTest : public testing::Test {
  protected:
+  static constexpr std::size_t kWorkThreads = 4;
+
   LifecycleTest() {
     std::string pattern = testing::TempDir() + "flotilla-lifecycle-XXXXXX";
     dir_ = ::mkdtemp(pattern.data());
@@ -40,7 +43,7 @@ class LifecycleTest : public testing::Test {
     catalog_ = std::make_unique<ContainerCatalog>(*database_);
     ledger_ = std::make_unique<JobLedger>(*database_, [this] { return ++now_; });
     locks_ = std::make_unique<TransitionLocks>(paths_->locks());
-    work_ = std::make_unique<ThreadPool>(ThreadPool::Options{"work", 4});
+    work_ = std::make_unique<ThreadPool>(ThreadPool::Options{"work", kWorkThreads});
     EngineFacts facts;
     facts.host.cpus = 1;
     facts.boot = boot_id_;
@@ -110,6 +113,16 @@ class LifecycleTest : public testing::Test {
       list.push_back(event.action);
     }
     return list;
+  }
+
+  /// Everything that was posted to the work pool has run.
+  void finishWork() {
+    // All its threads at once: then none is busy. The last to leave ends the latch.
+    const auto here = std::make_shared<std::latch>(kWorkThreads + 1);
+    for (std::size_t i = 0; i < kWorkThreads; ++i) {
+      ASSERT_TRUE(work_->post([here] { here->arrive_and_wait(); }));
+    }
+    here->arrive_and_wait();
   }
 
   /// Waits, with a deadline, until `test` holds.
