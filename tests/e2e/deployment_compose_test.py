@@ -167,7 +167,7 @@ class Deployment(unittest.TestCase):
         self.host = Host(endpoint)
         self.addCleanup(self.host.remove)
         self.step("images")
-        self.host.dockerd("import", base, "debian:bookworm-slim")
+        self.host.dockerd("import", base, "debian:%s-slim" % debian_base.suite())
         self.host.build()
         self.host.prepare()
 
@@ -256,7 +256,8 @@ class Deployment(unittest.TestCase):
             self.assertFalse(record["HostConfig"]["Privileged"], record["Name"])
             if "engine" not in record["Name"]:
                 self.assertEqual(record["HostConfig"]["CapDrop"], ["ALL"], record["Name"])
-        uid = self.host.dockerd("top", "flotilla_gateway_1", "-eo", "pid,uid,comm").stdout.splitlines()[1].split()[1]
+        gateway = self.host.compose("ps", "-q", "gateway").stdout.strip()
+        uid = self.host.dockerd("top", gateway, "-eo", "pid,uid,comm").stdout.splitlines()[1].split()[1]
         self.assertEqual(uid, "10500")
         self.assertEqual(self.curl("-X", "POST", "https://127.0.0.1:5080/v1/clusters").returncode, 0)
         for port in (2376, 5080):
