@@ -1,8 +1,5 @@
 #include "cli/daemon/daemon.h"
 
-#include <unistd.h>
-
-#include <array>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -12,7 +9,7 @@
 #include <utility>
 
 #include "api-gateway/cluster/queue_engine.h"
-#include "api-gateway/gateway_service.h"
+#include "api-gateway/config/gateway_process.h"
 #include "cli/daemon/daemon_options.h"
 #include "cli/daemon/engine_host.h"
 #include "cli/daemon/proxy_host.h"
@@ -20,16 +17,10 @@
 #include "common/process/pid_file.h"
 #include "common/process/resource_limits.h"
 #include "common/process/signals.h"
-#include "common/process/systemd.h"
 #include "common/queue/memory_queue.h"
 
 namespace flotilla::daemon {
 namespace {
-
-std::string hostName() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
-}
 
 Result<void> makeFolder(const std::string& path, std::filesystem::perms mode) {
   std::error_code failed;
@@ -81,7 +72,7 @@ class Daemon {
     }
     EngineHost engine({.data_root = options_.data_root,
                        .exec_root = options_.exec_root,
-                       .name = options_.name.empty() ? hostName() : options_.name,
+                       .name = options_.name,
                        .labels = options_.labels,
                        .bip = options_.bip,
                        .registry_proxy = options_.registry_proxy,
@@ -116,18 +107,10 @@ class Daemon {
       fail(started.error());
       return;
     }
-    gateway_->open();
-    process::notifyServiceManager("READY=1");
-    for (const std::string& host : options_.hosts) {
-      log::info("API listens", {{"host", host}});
-    }
+    gateway::beginService(*gateway_, options_);
   }
 
-  void terminate() {
-    log::info("shutting down", {{"deadline_s", std::to_string(options_.shutdown_timeout)}});
-    process::notifyServiceManager("STOPPING=1");
-    gateway_->stop([this] { reactor_->stop(); });
-  }
+  void terminate() { gateway::endService(*gateway_, *reactor_, options_); }
 
   void fail(const Error& error) {
     failure_ = error;

@@ -8,25 +8,19 @@
 #include "api-gateway/config/gateway_settings.h"
 #include "common/error/result.h"
 #include "common/log/log.h"
+#include "engine/config/engine_settings.h"
 
 namespace flotilla::daemon {
 
 /// The settings of `flotilla daemon`: command line over daemon.json (dockerd's key names) over
 /// FLOTILLA_* environment variables.
-struct DaemonOptions : gateway::GatewaySettings {  // pid_file "" is <exec-root>/flotilla.pid
-  // engine
-  std::string data_root = "/var/lib/flotilla";
-  std::string exec_root = "/run/flotilla";
-  std::string name;  // "" is the host's
-  std::vector<std::string> labels;
-  std::string bip;
+/// pid_file "" is <exec-root>/flotilla.pid.
+struct DaemonOptions : gateway::GatewaySettings, engine::EngineSettings {
   // registries
   std::vector<std::string> registry_mirrors, insecure_registries;
   std::string registry_proxy;  // address of one that runs elsewhere; "" is the daemon's own
   std::string registry_proxy_user = "nobody";
   std::string registry_cache_size = "0";
-  int max_concurrent_downloads = 3;
-  int max_download_attempts = 5;
   // log
   log::Level log_level = log::Level::Info;
   log::Format log_format = log::Format::Text;

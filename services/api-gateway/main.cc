@@ -10,15 +10,12 @@
 
 #include "api-gateway/cluster/cluster_endpoint.h"
 #include "api-gateway/cluster/queue_engine.h"
-#include "api-gateway/config/gateway_settings.h"
-#include "api-gateway/gateway_service.h"
+#include "api-gateway/config/gateway_process.h"
 #include "common/config/daemon_config.h"
 #include "common/config/log_settings.h"
-#include "common/log/log.h"
 #include "common/process/pid_file.h"
 #include "common/process/resource_limits.h"
 #include "common/process/signals.h"
-#include "common/process/systemd.h"
 #include "common/queue/queue_settings.h"
 
 namespace flotilla::gateway {
@@ -34,7 +31,19 @@ struct ProgramOptions : GatewaySettings {
   config::LogSettings log;
 };
 
-/// Nothing to run when --help or --version was answered.
+/// What must be right before anything is begun; --validate approves nothing else.
+Result<void> finish(ProgramOptions& options) {
+  FLO_TRY(finishGateway(options));
+  FLO_TRY(queueOptions(options.queue));
+  if (options.engine.empty() == options.cluster.discovery.empty()) {
+    return Error{ErrorKind::InvalidArgument,
+                 "either --engine (one host) or --discovery (a cluster) is needed"};
+  }
+  FLO_TRY(checkClusterSettings(options.cluster));
+  return {};
+}
+
+/// Nothing to run when --help, --version or --validate was answered.
 Result<std::optional<ProgramOptions>> parseOptions(int argc, const char* const* argv) {
   ProgramOptions options;
   CLI::App app("The Docker Engine API in front of Flotilla's engines", "flotilla-api-gateway");
@@ -51,14 +60,10 @@ Result<std::optional<ProgramOptions>> parseOptions(int argc, const char* const* 
       ->envname("FLOTILLA_GATEWAY_RUN")
       ->capture_default_str();
   config::declareLog(app, options.log);
-  FLO_TRY_ASSIGN(const auto outcome, config::parse(app, argc, argv, std::cout));
+  FLO_TRY_ASSIGN(const auto outcome,
+                 config::parse(app, argc, argv, std::cout, [&options] { return finish(options); }));
   if (outcome == config::Outcome::Done) {
     return std::optional<ProgramOptions>{};
-  }
-  FLO_TRY(finishGateway(options));
-  if (options.engine.empty() == options.cluster.discovery.empty()) {
-    return Error{ErrorKind::InvalidArgument,
-                 "either --engine (one host) or --discovery (a cluster) is needed"};
   }
   return std::optional<ProgramOptions>{std::move(options)};
 }
@@ -100,9 +105,9 @@ class Program {
     // Engines and queue may be away: that is an answer (503), not a reason to wait (decisions.md
     // 21).
     if (cluster) {
-      cluster->start([this] { ready(); });
+      cluster->start([this] { beginService(*gateway_, options_); });
     } else {
-      ready();
+      beginService(*gateway_, options_);
     }
     reactor_->run();
     gateway_.reset();
@@ -110,19 +115,7 @@ class Program {
   }
 
  private:
-  void ready() {
-    gateway_->open();
-    process::notifyServiceManager("READY=1");
-    for (const std::string& host : options_.hosts) {
-      log::info("API listens", {{"host", host}});
-    }
-  }
-
-  void terminate() {
-    log::info("shutting down", {{"deadline_s", std::to_string(options_.shutdown_timeout)}});
-    process::notifyServiceManager("STOPPING=1");
-    gateway_->stop([this] { reactor_->stop(); });
-  }
+  void terminate() { endService(*gateway_, *reactor_, options_); }
 
   const ProgramOptions& options_;
   Metrics metrics_;

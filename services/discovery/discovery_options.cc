@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/config/daemon_config.h"
+#include "common/process/service_options.h"
 
 namespace flotilla::discovery {
 namespace {
@@ -17,31 +18,17 @@ Result<std::optional<DiscoveryCommand>> parseDiscoveryCommand(int argc, const ch
                                                               std::ostream& out) {
   DiscoveryCommand command;
   command.listen.default_port = kPort;
-  std::string level = "info";
-  std::string format = "text";
   CLI::App app("Tells gateways which hosts are in their cluster", "flotilla-discovery");
   app.set_version_flag("-v,--version", "Flotilla version " FLO_VERSION);
   config::useDaemonJson(app, kConfigFile);
-  app.add_option("-H,--host,--hosts", command.listen.hosts,
-                 "Socket(s) to listen on: tcp://, unix://, fd://")
-      ->envname("FLOTILLA_DISCOVERY_HOSTS")
-      ->delimiter(',');
+  process::declareListen(app, command.listen, "FLOTILLA_DISCOVERY_HOSTS");
   app.add_option("--state-folder", command.folder, "Where the state is kept");
   app.add_option("--user", command.user, "User to become when started as root");
-  app.add_option("--tlscacert", command.listen.tls_ca_cert,
-                 "Clients need a certificate of this CA");
-  app.add_option("--tlscert", command.listen.tls_cert, "Certificate of tcp listeners");
-  app.add_option("--tlskey", command.listen.tls_key, "Its key");
-  app.add_flag("--insecure-tcp", command.listen.insecure_tcp,
-               "Allow tcp without TLS on addresses other hosts reach");
-  app.add_option("-l,--log-level", level, "Log level: debug, info, warn, error");
-  app.add_option("--log-format", format, "Log format: text, json");
+  config::declareLog(app, command.log);
   FLO_TRY_ASSIGN(const auto outcome, config::parse(app, argc, argv, out));
   if (outcome == config::Outcome::Done) {
     return std::optional<DiscoveryCommand>{};
   }
-  FLO_TRY_ASSIGN(command.log_level, log::parseLevel(level));
-  FLO_TRY_ASSIGN(command.log_format, log::parseFormat(format));
   if (command.listen.hosts.empty()) {
     command.listen.hosts = {"tcp://127.0.0.1:" + std::to_string(kPort)};
   }

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "common/config/log_settings.h"
 #include "common/error/result.h"
-#include "common/log/log.h"
 #include "common/process/service_sockets.h"
 
 namespace flotilla::discovery {
@@ -15,8 +15,7 @@ struct DiscoveryCommand {
   process::ServiceListen listen;
   std::string folder = "/var/lib/flotilla-discovery";
   std::string user = "nobody";  // to become when started as root
-  log::Level log_level = log::Level::Info;
-  log::Format log_format = log::Format::Text;
+  config::LogSettings log;
 };
 
 /// Nothing to run when --help, --version or --validate was answered on `out`.

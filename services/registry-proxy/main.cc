@@ -56,7 +56,9 @@ int mainOf(int argc, const char* const* argv) {
   }
   Result<void> done = command ? Result<void>{} : Result<void>(command.error());
   if (done) {
-    log::init((*command)->log_level, (*command)->log_format);
+    done = config::initLog((*command)->log);
+  }
+  if (done) {
     done = run(**std::move(command));
   }
   if (!done) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/config/daemon_config.h"
+#include "common/process/service_options.h"
 
 namespace flotilla::registry {
 namespace {
@@ -21,16 +22,11 @@ Result<std::optional<ProxyCommand>> parseProxyCommand(int argc, const char* cons
   command.listen.default_port = kPort;
   command.service.cache_folder = "/var/lib/flotilla-registry-proxy";
   command.service.cache_size = kDefaultSize;
-  std::string level = "info";
-  std::string format = "text";
   int idle_exit = 0;
   CLI::App app("Caches what hosts pull from registries", "flotilla-registry-proxy");
   app.set_version_flag("-v,--version", "Flotilla version " FLO_VERSION);
   config::useDaemonJson(app, kConfigFile);
-  app.add_option("-H,--host,--hosts", command.listen.hosts,
-                 "Socket(s) to listen on: unix://, tcp://, fd://")
-      ->envname("FLOTILLA_REGISTRY_PROXY_HOSTS")
-      ->delimiter(',');
+  process::declareListen(app, command.listen, "FLOTILLA_REGISTRY_PROXY_HOSTS");
   app.add_option("--listen-fd", command.listen.inherited_fd,
                  "An inherited listening socket to serve instead");
   app.add_option("--parent", command.parent,
@@ -50,20 +46,11 @@ Result<std::optional<ProxyCommand>> parseProxyCommand(int argc, const char* cons
   app.add_option("--idle-exit", idle_exit,
                  "Seconds without a connection after which to end; 0: never")
       ->check(CLI::Range(0, 86'400));
-  app.add_option("--tlscacert", command.listen.tls_ca_cert,
-                 "Clients need a certificate of this CA");
-  app.add_option("--tlscert", command.listen.tls_cert, "Certificate of tcp listeners");
-  app.add_option("--tlskey", command.listen.tls_key, "Its key");
-  app.add_flag("--insecure-tcp", command.listen.insecure_tcp,
-               "Allow tcp without TLS on addresses other hosts reach");
-  app.add_option("-l,--log-level", level, "Log level: debug, info, warn, error");
-  app.add_option("--log-format", format, "Log format: text, json");
+  config::declareLog(app, command.log);
   FLO_TRY_ASSIGN(const auto outcome, config::parse(app, argc, argv, out));
   if (outcome == config::Outcome::Done) {
     return std::optional<ProxyCommand>{};
   }
-  FLO_TRY_ASSIGN(command.log_level, log::parseLevel(level));
-  FLO_TRY_ASSIGN(command.log_format, log::parseFormat(format));
   if (command.listen.hosts.empty() && command.listen.inherited_fd < 0) {
     command.listen.hosts = {kDefaultHost};
   }

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "common/config/log_settings.h"
 #include "common/error/result.h"
-#include "common/log/log.h"
 #include "common/process/service_sockets.h"
 #include "registry-proxy/proxy_service.h"
 
@@ -17,8 +17,7 @@ struct ProxyCommand {
   process::ServiceListen listen;
   int parent = 0;               // ends with this process, which started it
   std::string user = "nobody";  // to become when started as root
-  log::Level log_level = log::Level::Info;
-  log::Format log_format = log::Format::Text;
+  config::LogSettings log;
 };
 
 /// Nothing to run when --help, --version or --validate was answered on `out`.

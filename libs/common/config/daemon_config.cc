@@ -75,7 +75,8 @@ void useDaemonJson(CLI::App& app, const std::string& default_path) {
   app.add_flag("--validate", help)->configurable(false);
 }
 
-Result<Outcome> parse(CLI::App& app, int argc, const char* const* argv, std::ostream& out) {
+Result<Outcome> parse(CLI::App& app, int argc, const char* const* argv, std::ostream& out,
+                      const std::function<Result<void>()>& finish) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -86,6 +87,9 @@ Result<Outcome> parse(CLI::App& app, int argc, const char* const* argv, std::ost
     return Outcome::Done;
   } catch (const CLI::Error& error) {
     return Error{ErrorKind::InvalidArgument, error.what()};
+  }
+  if (finish) {
+    FLO_TRY(finish());
   }
   if (const auto* validate = app.get_option_no_throw("--validate");
       validate != nullptr && validate->count() > 0) {

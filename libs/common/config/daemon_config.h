@@ -2,6 +2,7 @@
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
+#include <functional>
 #include <iosfwd>
 #include <string>
 
@@ -24,7 +25,10 @@ enum class Outcome {
 /// --validate to `app`.
 void useDaemonJson(CLI::App& app, const std::string& default_path);
 
-/// Parses and never throws. Help and version texts go to `out`. Errors: InvalidArgument.
-Result<Outcome> parse(CLI::App& app, int argc, const char* const* argv, std::ostream& out);
+/// Parses and never throws. Help and version texts go to `out`. `finish` sets defaults and checks
+/// what no single option can: it runs before the program does, and before --validate approves.
+/// Errors: InvalidArgument, those of `finish`.
+Result<Outcome> parse(CLI::App& app, int argc, const char* const* argv, std::ostream& out,
+                      const std::function<Result<void>()>& finish = {});
 
 }  // namespace flotilla::config

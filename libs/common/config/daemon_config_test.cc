@@ -107,5 +107,21 @@ TEST_F(DaemonConfigTest, ANamedFileMustExist) {
   EXPECT_NE(missing.error().message().find("/nonexistent/daemon.json"), std::string::npos);
 }
 
+TEST_F(DaemonConfigTest, IsFinishedBeforeItIsApproved) {
+  const std::vector<const char*> args = {"daemon", "--validate", "--tls"};
+  const auto run = [&](const Result<void>& finished) {
+    return parse(app_, static_cast<int>(args.size()), args.data(), out_, [&] {
+      EXPECT_TRUE(tls_);
+      return finished;
+    });
+  };
+  const auto refused = run(Error{ErrorKind::InvalidArgument, "tls needs a certificate"});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().message(), "tls needs a certificate");
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_EQ(run({}).value(), Outcome::Done);
+  EXPECT_EQ(out_.str(), "configuration OK\n");
+}
+
 }  // namespace
 }  // namespace flotilla::config

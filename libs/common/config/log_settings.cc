@@ -3,12 +3,22 @@
 #include <CLI/CLI.hpp>
 
 namespace flotilla::config {
+namespace {
+
+template <class T>
+std::string refusalOf(const Result<T>& parsed) {
+  return parsed ? "" : parsed.error().message();
+}
+
+}  // namespace
 
 void declareLog(CLI::App& app, LogSettings& settings) {
   app.add_option("-l,--log-level", settings.level, "Log level: debug, info, warn, error")
-      ->envname("FLOTILLA_LOG_LEVEL");
+      ->envname("FLOTILLA_LOG_LEVEL")
+      ->check([](const std::string& level) { return refusalOf(log::parseLevel(level)); });
   app.add_option("--log-format", settings.format, "Log format: text, json")
-      ->envname("FLOTILLA_LOG_FORMAT");
+      ->envname("FLOTILLA_LOG_FORMAT")
+      ->check([](const std::string& format) { return refusalOf(log::parseFormat(format)); });
   app.add_flag("-D,--debug", settings.debug, "Enable debug mode");
 }
 

@@ -15,6 +15,7 @@ struct LogSettings {
   bool debug = false;
 };
 
+/// Options that refuse other levels and formats.
 void declareLog(CLI::App& app, LogSettings& settings);
 /// Starts the process' log with them. Errors: InvalidArgument.
 Result<void> initLog(const LogSettings& settings);

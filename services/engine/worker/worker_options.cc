@@ -10,15 +10,9 @@ namespace {
 
 constexpr const char* kConfigFile = "/etc/flotilla/engine.json";
 
-void declareEngine(CLI::App& app, WorkerOptions& options) {
+void declareHost(CLI::App& app, WorkerOptions& options) {
   app.add_option("--engine-id", options.engine_id,
                  "ID of this engine; by default made once and kept in the data root");
-  app.add_option("--data-root", options.data_root, "Root directory of persistent state")
-      ->envname("FLOTILLA_DATA_ROOT");
-  app.add_option("--exec-root", options.exec_root, "Root directory for execution state files")
-      ->envname("FLOTILLA_EXEC_ROOT");
-  app.add_option("--name", options.name, "Name of the engine, the host's by default");
-  app.add_option("--label,--labels", options.labels, "Set key=value labels to the engine");
   app.add_option("--bridge", options.bridge, "Name of the default network's bridge");
   app.add_option("--firewall-table", options.table, "Name of the nftables table");
   app.add_option("--registry-proxy", options.registry_proxy,
@@ -32,8 +26,6 @@ void declareEngine(CLI::App& app, WorkerOptions& options) {
          "For an engine in a container with the host's pids: work in the host's mount namespace, with"
          " programs copied to the data root, so that containers need nothing of the engine's")
       ->envname("FLOTILLA_ENTER_HOST");
-  app.add_option("--bip", options.bip,
-                 "IP address and netmask of the default bridge, in CIDR notation");
 }
 
 void declareProcess(CLI::App& app, WorkerOptions& options) {
@@ -84,11 +76,16 @@ Result<std::optional<WorkerOptions>> parseWorkerOptions(int argc, const char* co
   config::useDaemonJson(app, kConfigFile);
   declareQueue(app, options.queue);
   declareEngine(app, options);
+  declareHost(app, options);
   declareProcess(app, options);
   declareStreams(app, options);
   declareDiscovery(app, options);
   config::declareLog(app, options.log);
-  FLO_TRY_ASSIGN(const auto outcome, config::parse(app, argc, argv, out));
+  FLO_TRY_ASSIGN(const auto outcome,
+                 config::parse(app, argc, argv, out, [&options]() -> Result<void> {
+                   FLO_TRY(queueOptions(options.queue));
+                   return finishEngine(options);
+                 }));
   if (outcome == config::Outcome::Done) {
     return std::optional<WorkerOptions>{};
   }

@@ -4,27 +4,22 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "common/config/log_settings.h"
 #include "common/error/result.h"
 #include "common/queue/queue_settings.h"
+#include "engine/config/engine_settings.h"
 
 namespace flotilla::engine {
 
 inline constexpr std::uint16_t kStreamPort = 2374;  // of --stream-listen when it names none
 
 /// The settings of `flotilla-engine`.
-struct WorkerOptions {
+struct WorkerOptions : EngineSettings {
   QueueSettings queue;
   std::string engine_id;  // "" = the one in the data root, made when there is none
-  std::string data_root = "/var/lib/flotilla";
-  std::string exec_root = "/run/flotilla";
-  std::string name;
-  std::vector<std::string> labels;
   std::string bridge = "flotilla0";
   std::string table = "flotilla";
-  std::string bip;
   std::string group;           // whose members reach streams, "" = root alone
   bool enter_host = false;     // work on the host, out of the container this process was started in
   std::string registry_proxy;  // "" = unix://<exec-root>/registry-proxy.sock
@@ -41,7 +36,8 @@ struct WorkerOptions {
   int slot = -1;  // of a supervised worker; set by the supervisor
 };
 
-/// Nothing to run when --help or --version was answered on `out`. Errors: InvalidArgument.
+/// Nothing to run when --help, --version or --validate was answered on `out`. Errors:
+/// InvalidArgument.
 Result<std::optional<WorkerOptions>> parseWorkerOptions(int argc, const char* const* argv,
                                                         std::ostream& out);
 

@@ -37,11 +37,6 @@ constexpr std::chrono::milliseconds kDrainLook{20};
 constexpr std::array<std::string_view, 4> kEndless = {"container_wait", "events", "container_logs",
                                                       "container_stats"};
 
-std::string hostName() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
-}
-
 class WorkerProcess {
  public:
   WorkerProcess(const WorkerOptions& options, int ready_fd)
@@ -116,7 +111,7 @@ class WorkerProcess {
     queue_options.workers_folder = paths.workers();
     FLO_TRY_ASSIGN(queue_options.host_identity, hostIdentity(options_.data_root));
     FLO_TRY_ASSIGN(registration_, HostRegistration::create(options_, queue_options.target,
-                                                           engine_id_, name(), *reactor_));
+                                                           engine_id_, options_.name, *reactor_));
     queue_options.on_owned = [this] {
       owned_ = true;
       registerHost();
@@ -131,12 +126,14 @@ class WorkerProcess {
     EngineOptions engine;
     engine.root = options_.data_root;
     engine.run = options_.exec_root;
-    engine.name = name();
+    engine.name = options_.name;
     engine.labels = options_.labels;
     engine.bridge_name = options_.bridge;
     engine.table_name = options_.table;
     engine.bip = options_.bip;
     engine.registry_proxy = options_.registry_proxy;
+    engine.max_concurrent_downloads = static_cast<std::size_t>(options_.max_concurrent_downloads);
+    engine.max_download_attempts = options_.max_download_attempts;
     engine.stream_group = options_.group;
     if (host_) {
       engine.program_dir = host_->programs.folder;
@@ -208,10 +205,6 @@ class WorkerProcess {
       [[maybe_unused]] const ssize_t written = ::write(ready_fd_, &kReady, 1);
       ::close(std::exchange(ready_fd_, -1));
     }
-  }
-
-  [[nodiscard]] std::string name() const {
-    return options_.name.empty() ? hostName() : options_.name;
   }
 
   void registerHost() {
