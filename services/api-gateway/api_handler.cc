@@ -46,7 +46,8 @@ ApiHandler::ApiHandler(const Options& options, Reactor& reactor, EngineClient& c
                 .cluster = cluster,
                 .jobs_in_flight = metrics.gauge("flotilla_jobs_in_flight",
                                                 "Jobs submitted and not yet completed."),
-                .stream_tls = options.stream_tls},
+                .stream_tls = options.stream_tls,
+                .result_patience = options.result_patience},
       gate_(reactor, options.gate),
       routes_(allRoutes()),
       router_(routerTable(routes_)) {}

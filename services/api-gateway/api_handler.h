@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -29,6 +30,7 @@ class ApiHandler {
     std::string cors_origin = {};  // --api-cors-header
     ActivationGate::Options gate = {};
     net::TlsContextPtr stream_tls = nullptr;  // client context for streams of other hosts
+    std::chrono::milliseconds result_patience = std::chrono::seconds(30);  // as Dispatch says
   };
 
   ApiHandler(const Options& options, Reactor& reactor, EngineClient& cluster, Metrics& metrics);

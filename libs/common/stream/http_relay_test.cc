@@ -17,8 +17,14 @@ class HttpRelay : public ServerFixture {
       ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()),
                 0);
       job_ = UniqueFd(fds[1]);
-      relay(*reactor_, make(exchange), net::makeSocketStream(*reactor_, UniqueFd(fds[0])), end,
-            [this](Result<void> result) { result_ = std::move(result); });
+      const net::StreamPtr left = make(exchange);
+      relay(*reactor_, left, net::makeSocketStream(*reactor_, UniqueFd(fds[0])), end,
+            [this, end, left](Result<void> result) {
+              if (end == RelayEnd::RightSide) {
+                result ? left->close() : left->abort();
+              }
+              result_ = std::move(result);
+            });
     });
   }
   UniqueFd begin(std::string_view request) {

@@ -44,8 +44,7 @@ class Relay final : public std::enable_shared_from_this<Relay> {
     if (to_left_.refused()) {
       return finish(*to_left_.refused());  // nobody is left to work for
     }
-    bool right_side_is_last = end_ == RelayEnd::RightSide;
-    bool done = right_side_is_last ? to_left_.ended() : to_left_.ended() && to_right_.ended();
+    bool done = to_left_.ended() && (end_ != RelayEnd::BothSides || to_right_.ended());
     if (done) {
       return finish({});
     }
@@ -62,13 +61,13 @@ class Relay final : public std::enable_shared_from_this<Relay> {
     finished_ = true;
     auto self = shared_from_this();
     // What the client sees must tell a cut stream from a complete one.
-    if (result) {
-      left_->close();
-      right_->close();
+    if (end_ == RelayEnd::RightSide) {
+      left_->enableRead(false);  // our callbacks stay until `done` ends it, and do nothing
+      left_->onGone(nullptr);
     } else {
-      left_->abort();
-      right_->abort();
+      result ? left_->close() : left_->abort();
     }
+    result ? right_->close() : right_->abort();
     if (done_) {
       std::exchange(done_, nullptr)(std::move(result));
     }

@@ -13,14 +13,18 @@ enum class RelayEnd {
   /// End of input on one side is half-closed to the other; done when both directions ended
   /// (hijack).
   BothSides,
-  /// Done when `right` has ended and all it sent is written to `left` (responses, exec output).
+  /// Done when `right` has ended and all it sent is written to `left` (responses). `left` is
+  /// neither
+  /// closed nor aborted, however it went: that is for `done` to do, at once or later, for the end
+  /// of
+  /// a response is worth something only when its job ended well.
   RightSide,
 };
 
 /// Moves bytes between two streams until they end, with back-pressure and at most 64 KiB buffered
 /// each way (spliced in the kernel where both are plain sockets). `done` runs once on the reactor's
-/// thread, after both streams were closed; its argument tells whether a stream broke: both were
-/// aborted then. A `right` that takes no more input is no failure, it may still have output; a
+/// thread, after the streams were closed; its argument tells whether one broke: they were aborted
+/// then. A `right` that takes no more input is no failure, it may still have output; a
 /// `left` that takes no more is: it is the client's side. Call on the reactor's thread; the relay
 /// keeps itself alive until done.
 void relay(Reactor& reactor, net::StreamPtr left, net::StreamPtr right, RelayEnd end,

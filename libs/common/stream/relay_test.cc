@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/net/socket.h"
@@ -65,10 +67,14 @@ class RelayTest : public ::testing::TestWithParam<Path> {
   void begin(RelayEnd end, Pair left = unixPair(), Pair right = unixPair()) {
     left_ = std::move(left.theirs);
     right_ = std::move(right.theirs);
-    relay(*reactor_, wrap(std::move(left.ours)), wrap(std::move(right.ours)), end,
-          [this](Result<void> result) {
+    const auto left_stream = wrap(std::move(left.ours));
+    relay(*reactor_, left_stream, wrap(std::move(right.ours)), end,
+          [this, end, left_stream](Result<void> result) {
             EXPECT_FALSE(result_) << "done ran twice";
             result_ = std::move(result);
+            if (end == RelayEnd::RightSide) {
+              open_left_ = left_stream;
+            }
           });
   }
   net::StreamPtr wrap(UniqueFd fd) {
@@ -81,6 +87,13 @@ class RelayTest : public ::testing::TestWithParam<Path> {
     right_.reset();
     EXPECT_TRUE(until([this] { return result_.has_value(); }))
         << "a relay outlives both of its peers";
+    endLeft();
+  }
+  /// Closes what RightSide leaves open.
+  void endLeft() {
+    if (const auto left = std::exchange(open_left_, nullptr)) {
+      left->close();
+    }
   }
   bool until(const std::function<bool()>& done) { return testing::runUntil(*reactor_, done); }
   void settle() {
@@ -111,6 +124,7 @@ class RelayTest : public ::testing::TestWithParam<Path> {
   std::unique_ptr<Reactor> reactor_ = Reactor::create().value();
   UniqueFd left_, right_;
   std::optional<Result<void>> result_;
+  net::StreamPtr open_left_;
 };
 
 TEST_P(RelayTest, EndsWhenTheClientIsGoneThoughTheRightSideIsSilent) {
@@ -170,9 +184,24 @@ TEST_P(RelayTest, RightSideEndsWithTheRightWhateverTheLeftDoes) {
   send(right_, "output");
   ::shutdown(right_.get(), SHUT_WR);
   EXPECT_TRUE(arrives(left_, "output"));
-  EXPECT_TRUE(ends(left_));
   ASSERT_TRUE(until([&] { return result_.has_value(); }));
   EXPECT_TRUE(*result_);
+}
+
+TEST_P(RelayTest, RightSideLeavesTheEndOfTheLeftToItsCaller) {
+  begin(RelayEnd::RightSide);
+  send(right_, "output");
+  right_.reset();
+  EXPECT_TRUE(arrives(left_, "output"));
+  ASSERT_TRUE(until([&] { return result_.has_value(); }));
+  send(left_, "nobody reads this");
+  settle();
+  char byte = 0;
+  EXPECT_EQ(::read(left_.get(), &byte, 1), -1) << "neither ended nor reset";
+  EXPECT_EQ(errno, EAGAIN);
+  ASSERT_TRUE(open_left_ != nullptr);
+  EXPECT_TRUE(open_left_->write("the last word"));
+  EXPECT_TRUE(arrives(left_, "the last word"));
 }
 
 TEST_P(RelayTest, RightSidePassesTheEndOfTheLeftOn) {

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -184,6 +186,132 @@ TEST_F(StreamRoutes, SaveIsATarAndTakesNamesFromPathOrQuery) {
   EXPECT_EQ(lastJob().args, std::vector<std::string>{"a/b"});
   call("GET", "/images/get?names=a&names=b");
   EXPECT_EQ(lastJob().args, (std::vector<std::string>{"a", "b"}));
+}
+
+/// What a client must see of each download whose job failed after its head was sent.
+constexpr std::array kDownloads = {
+    std::pair{"image_save", "GET /images/a/get"},
+    std::pair{"image_create", "POST /images/create?fromImage=a"},
+    std::pair{"container_logs", "GET /containers/x/logs?stdout=1"},
+    std::pair{"container_stats", "GET /containers/x/stats"},
+    std::pair{"events", "GET /events"},
+};
+
+RawClient::Answer ask(RawClient client, const std::string& request) {
+  const auto space = request.find(' ');
+  client.request(request.substr(0, space), request.substr(space + 1));
+  auto answer = client.answer();
+  EXPECT_EQ(client.readAll(), "") << "the connection is of no more use";
+  return answer;
+}
+
+TEST_F(StreamRoutes, ADownloadWhoseJobFailsIsCut) {
+  for (const auto& [job, request] : kDownloads) {
+    serveStream(job, [](int fd) -> JobResult {
+      writeAll(fd, std::string(300000, 't'));
+      ::shutdown(fd, SHUT_WR);
+      return Error{ErrorKind::Internal, "the disk is gone"};
+    });
+  }
+  start();
+  for (const auto& [job, request] : kDownloads) {
+    const auto answer = ask(connect(), request);
+    EXPECT_EQ(answer.status, 200) << request;
+    EXPECT_FALSE(answer.complete) << request;
+  }
+}
+
+TEST_F(StreamRoutes, ADownloadWhoseResultNeverComesIsCut) {
+  options().api.result_patience = std::chrono::milliseconds(30);
+  std::mutex mutex;
+  std::vector<JobContextPtr> dead;  // what a worker had that was killed
+  for (const auto& [job, request] : kDownloads) {
+    handle(job, [&mutex, &dead, this](const JobContextPtr& context) {
+      {
+        const std::lock_guard lock(mutex);
+        dead.push_back(context);
+      }
+      context->established({.stream = streams().expect([](Result<net::StreamPtr> stream) {
+        ASSERT_TRUE(stream.has_value());
+        EXPECT_TRUE((*stream)->write("a part"));
+        (*stream)->close();
+      })});
+    });
+  }
+  start();
+  for (const auto& [job, request] : kDownloads) {
+    const auto answer = ask(connect(), request);
+    EXPECT_EQ(answer.body, "a part") << request;
+    EXPECT_FALSE(answer.complete) << request;
+    const std::lock_guard lock(mutex);
+    EXPECT_TRUE(eventually([&] { return dead.back()->cancelled(); })) << request;
+  }
+  const std::lock_guard lock(mutex);
+  for (const auto& context : dead) {
+    context->complete(JobOutput{});
+  }
+}
+
+TEST_F(StreamRoutes, ADownloadWaitsForAResultThatIsLate) {
+  std::atomic<bool> go = false;
+  serveStream("image_save", [&go](int fd) -> JobResult {
+    writeAll(fd, "archive");
+    ::shutdown(fd, SHUT_WR);
+    EXPECT_TRUE(eventually([&] { return go.load(); }));
+    return JobOutput{};
+  });
+  start();
+  auto client = connect();
+  client.request("GET", "/images/a/get");
+  EXPECT_EQ(client.head().status, 200);
+  EXPECT_EQ(client.readUntil("archive\r\n"), "7\r\narchive\r\n");
+  go = true;
+  EXPECT_EQ(client.readExactly(5), "0\r\n\r\n");
+  EXPECT_EQ(client.call("GET", "/info").status, 200) << "the connection is kept";
+}
+
+TEST_F(StreamRoutes, AResultThatComesBeforeTheEndOfItsStreamWaitsForIt) {
+  handle("container_logs", [this](const JobContextPtr& context) {
+    context->established({.stream = streams().expectFd([context](Result<int> fd) {
+      ASSERT_TRUE(fd.has_value());
+      const UniqueFd owned(*fd);
+      context->complete(JobOutput{});
+      writeAll(owned.get(), "all of it");
+    })});
+  });
+  start();
+  const auto answer = call("GET", "/containers/x/logs?stdout=1");
+  EXPECT_EQ(answer.body, "all of it");
+  EXPECT_TRUE(answer.complete);
+}
+
+TEST_F(StreamRoutes, AnUploadWhoseJobFailsAfterItSpokeIsCut) {
+  serveStream("image_load", [](int fd) -> JobResult {
+    readToEnd(fd);
+    writeAll(fd, "{\"status\":\"Loading layer\"}\r\n");
+    ::shutdown(fd, SHUT_WR);
+    return Error{ErrorKind::Internal, "the disk is gone"};
+  });
+  start();
+  const auto answer = call("POST", "/images/load", "abc", "Content-Type: application/x-tar\r\n");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, "{\"status\":\"Loading layer\"}\r\n");
+  EXPECT_FALSE(answer.complete);
+}
+
+TEST_F(StreamRoutes, AnUploadThatNobodyAnswersIsAnError) {
+  options().api.result_patience = std::chrono::milliseconds(30);
+  JobContextPtr dead;
+  handle("image_load", [&dead, this](const JobContextPtr& context) {
+    dead = context;
+    context->established({.stream = streams().expect([](Result<net::StreamPtr> stream) {
+      ASSERT_TRUE(stream.has_value());
+      (*stream)->close();
+    })});
+  });
+  start();
+  EXPECT_EQ(call("POST", "/images/load", "abc", "Content-Type: application/x-tar\r\n").status, 503);
+  dead->complete(JobOutput{});
 }
 
 TEST_F(StreamRoutes, LoadFeedsTheBodyAndStreamsTheAnswers) {

@@ -6,8 +6,8 @@
 
 namespace flotilla::gateway {
 
-void submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job,
-               JobQueue::Callbacks callbacks) {
+std::string submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job,
+                      JobQueue::Callbacks callbacks) {
   const std::string id = job.id = randomHex(16);
   dispatch.jobs_in_flight.Increment();
   callbacks.on_result = [&gauge = dispatch.jobs_in_flight,
@@ -18,6 +18,7 @@ void submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job,
   dispatch.cluster.submit(std::move(job), std::move(callbacks));
   // After submit: a client that is gone already must find its job.
   exchange.onClientGone([&cluster = dispatch.cluster, id] { cluster.cancel(id); });
+  return id;
 }
 
 }  // namespace flotilla::gateway

@@ -2,6 +2,9 @@
 
 #include <prometheus/gauge.h>
 
+#include <chrono>
+#include <string>
+
 #include "api-gateway/cluster/engine_client.h"
 #include "api-gateway/streams/cut_streams.h"
 #include "common/event/reactor.h"
@@ -18,11 +21,15 @@ struct Dispatch {
   prometheus::Gauge& jobs_in_flight;
   net::TlsContextPtr stream_tls = nullptr;  // how streams of other hosts are reached
   CutStreams cut_streams = {};
+  // How long a response waits for its job's result after the end of its stream. The result leaves
+  // the engine with that end, but it may have to wait for a queue that is away.
+  std::chrono::milliseconds result_patience = std::chrono::seconds(30);
 };
 
 /// Sends `job` for `exchange` and cancels it when the client leaves. Callbacks as JobQueue's: on
-/// any thread, `callbacks.on_result` exactly once, also when no engine can be found.
-void submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job,
-               JobQueue::Callbacks callbacks);
+/// any thread, `callbacks.on_result` exactly once, also when no engine can be found. Returns the
+/// job's id.
+std::string submitFor(Dispatch& dispatch, http::Exchange& exchange, Job job,
+                      JobQueue::Callbacks callbacks);
 
 }  // namespace flotilla::gateway

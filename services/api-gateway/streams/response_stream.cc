@@ -4,12 +4,8 @@
 
 namespace flotilla::gateway {
 
-ResponseStream::ResponseStream(http::ExchangePtr exchange, http::Response head,
-                               std::function<void()> ended_silent)
-    : exchange_(std::move(exchange)),
-      head_(std::move(head)),
-      ended_silent_(std::move(ended_silent)),
-      body_(exchange_->bodyStream()) {}
+ResponseStream::ResponseStream(http::ExchangePtr exchange, http::Response head)
+    : exchange_(std::move(exchange)), head_(std::move(head)), body_(exchange_->bodyStream()) {}
 
 void ResponseStream::start(std::function<void()> on_readable, std::function<void()> on_writable) {
   on_writable_ = std::move(on_writable);
@@ -24,7 +20,6 @@ Result<std::size_t> ResponseStream::read(char* buffer, std::size_t size) {
 
 Result<std::size_t> ResponseStream::write(std::string_view bytes) {
   if (!response_) {
-    ended_silent_ = nullptr;
     response_ = exchange_->open(std::move(head_));
     response_->start([] {}, on_writable_);
     response_->enableRead(false);
@@ -35,8 +30,6 @@ Result<std::size_t> ResponseStream::write(std::string_view bytes) {
 void ResponseStream::shutdownWrite() {
   if (response_) {
     response_->shutdownWrite();
-  } else {
-    endSilent();
   }
 }
 
@@ -45,8 +38,6 @@ void ResponseStream::close() {
   on_writable_ = nullptr;
   if (response_) {
     response_->close();
-  } else {
-    endSilent();
   }
 }
 
@@ -55,14 +46,6 @@ void ResponseStream::abort() {
   on_writable_ = nullptr;
   if (response_) {
     response_->abort();
-  } else {
-    endSilent();
-  }
-}
-
-void ResponseStream::endSilent() {
-  if (auto ended = std::exchange(ended_silent_, nullptr)) {
-    ended();
   }
 }
 

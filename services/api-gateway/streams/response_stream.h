@@ -13,10 +13,10 @@ namespace flotilla::gateway {
 /// On the reactor's thread.
 class ResponseStream final : public net::Stream {
  public:
-  /// `ended_silent` runs once, when the stream ends before anything was written to it: the exchange
-  /// is still to be answered.
-  ResponseStream(http::ExchangePtr exchange, http::Response head,
-                 std::function<void()> ended_silent);
+  ResponseStream(http::ExchangePtr exchange, http::Response head);
+
+  /// Nothing was written: the exchange is still to be answered, also after close() or abort().
+  [[nodiscard]] bool silent() const { return response_ == nullptr; }
 
   void start(std::function<void()> on_readable, std::function<void()> on_writable) override;
   void enableRead(bool enabled) override;
@@ -27,11 +27,8 @@ class ResponseStream final : public net::Stream {
   void abort() override;
 
  private:
-  void endSilent();
-
   const http::ExchangePtr exchange_;
   http::Response head_;
-  std::function<void()> ended_silent_;
   std::function<void()> on_writable_;
   const net::StreamPtr body_;
   net::StreamPtr response_;  // null until the first byte

@@ -3,10 +3,12 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "api-gateway/http/reply.h"
 #include "api-gateway/streams/response_stream.h"
+#include "common/log/log.h"
 #include "common/stream/relay.h"
 #include "common/stream/stream_client.h"
 
@@ -20,26 +22,28 @@ constexpr std::chrono::seconds kConnectTimeout{10};
 class StreamCall : public std::enable_shared_from_this<StreamCall> {
  public:
   StreamCall(Dispatch& dispatch, http::ExchangePtr exchange)
-      : reactor_(dispatch.reactor), tls_(dispatch.stream_tls), exchange_(std::move(exchange)) {}
+      : dispatch_(dispatch), reactor_(dispatch.reactor), exchange_(std::move(exchange)) {}
   virtual ~StreamCall() = default;
   StreamCall(const StreamCall&) = delete;
   StreamCall& operator=(const StreamCall&) = delete;
 
   static void start(Dispatch& dispatch, const std::shared_ptr<StreamCall>& call, Job job) {
     http::Exchange& exchange = *call->exchange_;
-    submitFor(dispatch, exchange, std::move(job),
-              {.on_established =
-                   [call](Established message) {
-                     call->reactor_.post([call, message = std::move(message)]() mutable {
-                       call->established(std::move(message));
-                     });
-                   },
-               .on_result =
-                   [call](JobResult result) {
-                     call->reactor_.post([call, result = std::move(result)]() mutable {
-                       call->finished(std::move(result));
-                     });
-                   }});
+    call->job_name_ = job.name;
+    call->job_id_ =
+        submitFor(dispatch, exchange, std::move(job),
+                  {.on_established =
+                       [call](Established message) {
+                         call->reactor_.post([call, message = std::move(message)]() mutable {
+                           call->established(std::move(message));
+                         });
+                       },
+                   .on_result =
+                       [call](JobResult result) {
+                         call->reactor_.post([call, result = std::move(result)]() mutable {
+                           call->finished(std::move(result));
+                         });
+                       }});
   }
 
  protected:
@@ -52,6 +56,9 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   [[nodiscard]] http::Exchange& exchange() { return *exchange_; }
   [[nodiscard]] const http::ExchangePtr& exchangePtr() const { return exchange_; }
   [[nodiscard]] Reactor& reactor() { return reactor_; }
+  [[nodiscard]] Dispatch& dispatch() { return dispatch_; }
+  [[nodiscard]] const std::string& jobName() const { return job_name_; }
+  [[nodiscard]] const std::string& jobId() const { return job_id_; }
   [[nodiscard]] const std::optional<JobResult>& result() const { return result_; }
 
  private:
@@ -62,7 +69,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
     connecting_ = true;
     const StreamEndpoint endpoint = *message.stream;
     connectStream(
-        reactor_, endpoint, {.timeout = kConnectTimeout, .tls = tls_},
+        reactor_, endpoint, {.timeout = kConnectTimeout, .tls = dispatch_.stream_tls},
         [self = shared_from_this(), message = std::move(message)](Result<net::StreamPtr> stream) {
           self->onConnect(message, std::move(stream));
         });
@@ -95,66 +102,129 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
     exchange_->respond(std::move(response));
   }
 
+  Dispatch& dispatch_;  // the gateway's
   Reactor& reactor_;
-  const net::TlsContextPtr tls_;
   const http::ExchangePtr exchange_;
+  std::string job_name_, job_id_;
   bool connecting_ = false;
   std::optional<JobResult> result_;
 };
 
-class DownloadCall final : public StreamCall {
+/// A call whose response is whole only when its job says so: the stream of a worker that failed or
+/// died ends like that of one that is done. The body's end waits for the job's result.
+class BodyCall : public StreamCall {
+ public:
+  using StreamCall::StreamCall;
+
+ protected:
+  void carry(net::StreamPtr body, net::StreamPtr job_stream) {
+    relay(reactor(), std::move(body), std::move(job_stream), RelayEnd::RightSide,
+          [self = shared_from_this()](Result<void> how) {
+            static_cast<BodyCall&>(*self).streamEnded(std::move(how));
+          });
+  }
+
+  /// All that came is written to the body, which is to be closed now, or aborted when it is not the
+  /// whole. Once.
+  virtual void end(const Result<void>& how) = 0;
+  /// Can the client still be told in words why its stream broke?
+  [[nodiscard]] virtual bool silent() const = 0;
+
+ private:
+  void streamEnded(Result<void> how) {
+    stream_ended_ = std::move(how);
+    if (result()) {
+      conclude(verdict());
+    } else if (!*stream_ended_ && !silent()) {
+      conclude({});  // broken, whatever the job says
+    } else {
+      deadline_ = reactor().runAfter(dispatch().result_patience, [self = shared_from_this()] {
+        static_cast<BodyCall&>(*self).giveUp();
+      });
+    }
+  }
+
+  void resultAfterStream() override {
+    if (stream_ended_) {
+      conclude(verdict());
+    }
+  }
+
+  void giveUp() {
+    deadline_ = 0;
+    dispatch().cluster.cancel(jobId());  // a worker that takes it up later need not begin
+    conclude(Error{ErrorKind::Unavailable,
+                   "the stream of job " + jobName() + " ended, but its result did not come"});
+  }
+
+  [[nodiscard]] Result<void> verdict() const {
+    return *result() ? Result<void>() : Result<void>(result()->error());
+  }
+
+  void conclude(const Result<void>& job) {
+    if (std::exchange(concluded_, true)) {
+      return;
+    }
+    reactor().cancelTimer(deadline_);
+    if (*stream_ended_ && !job && !silent()) {
+      log::warning("a response was cut: its job failed", {{"job", jobName()},
+                                                          {"request", exchange().request().id},
+                                                          {"reason", job.error().message()}});
+    }
+    end(job ? *stream_ended_ : job);
+  }
+
+  std::optional<Result<void>> stream_ended_;
+  Reactor::TimerId deadline_ = 0;  // while the result is awaited
+  bool concluded_ = false;
+};
+
+class DownloadCall final : public BodyCall {
  public:
   DownloadCall(Dispatch& dispatch, http::ExchangePtr exchange,
                std::function<http::Response(const Established&)> head)
-      : StreamCall(dispatch, std::move(exchange)), head_(std::move(head)) {}
+      : BodyCall(dispatch, std::move(exchange)), head_(std::move(head)) {}
 
  private:
   void connected(const Established& message, net::StreamPtr job_stream) override {
-    relay(reactor(), exchange().open(head_(message)), std::move(job_stream), RelayEnd::RightSide,
-          [](const Result<void>&) {});
+    body_ = exchange().open(head_(message));
+    carry(body_, std::move(job_stream));
   }
 
+  void end(const Result<void>& how) override { how ? body_->close() : body_->abort(); }
+  [[nodiscard]] bool silent() const override { return false; }
+
   const std::function<http::Response(const Established&)> head_;
+  net::StreamPtr body_;
 };
 
-class UploadCall final : public StreamCall {
+class UploadCall final : public BodyCall {
  public:
   UploadCall(Dispatch& dispatch, http::ExchangePtr exchange, http::Response head)
-      : StreamCall(dispatch, std::move(exchange)), head_(std::move(head)) {}
+      : BodyCall(dispatch, std::move(exchange)), head_(std::move(head)) {}
 
  private:
   void connected(const Established& /*message*/, net::StreamPtr job_stream) override {
-    auto response =
-        std::make_shared<ResponseStream>(exchangePtr(), head_, [weak = weak_from_this()] {
-          if (const auto self = weak.lock()) {
-            static_cast<UploadCall&>(*self).silent();
-          }
-        });
-    relay(reactor(), std::move(response), std::move(job_stream), RelayEnd::RightSide,
-          [self = shared_from_this()](const Result<void>&) {});
+    response_ = std::make_shared<ResponseStream>(exchangePtr(), head_);
+    carry(response_, std::move(job_stream));
   }
 
-  void silent() {
-    silent_ = true;
-    answerSilent();
-  }
-
-  void resultAfterStream() override { answerSilent(); }
-
-  /// The stream ended without a byte and the result is known: that is the whole answer.
-  void answerSilent() {
-    if (!silent_ || !result()) {
+  void end(const Result<void>& how) override {
+    how ? response_->close() : response_->abort();
+    if (!silent()) {
       return;
     }
-    if (*result()) {
+    if (how) {
       exchange().respond(head_);
     } else {
-      failed(result()->error());
+      failed(how.error());
     }
   }
 
+  [[nodiscard]] bool silent() const override { return response_->silent(); }
+
   const http::Response head_;
-  bool silent_ = false;
+  std::shared_ptr<ResponseStream> response_;
 };
 
 class HijackCall final : public StreamCall {

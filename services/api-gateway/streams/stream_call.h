@@ -8,13 +8,15 @@ namespace flotilla::gateway {
 
 /// Answers with the bytes a job streams (logs, events, save): the head goes out as soon as the job
 /// is established and its stream connected, a failure before that is an ordinary error response.
-/// `head` shapes the response by what the job said when it was established.
+/// The body ends with the stream when the job's result is a success; otherwise, and when no result
+/// comes within Dispatch::result_patience, it is cut: a job that failed, or whose worker died, is
+/// no short success. `head` shapes the response by what the job said when it was established.
 void answerStream(Dispatch& dispatch, const http::ExchangePtr& exchange, Job job,
                   std::function<http::Response(const Established&)> head);
 
 /// Feeds the request's body to the job's stream and answers with what comes back (load, import).
 /// The head waits for the first byte, so that a job that failed without a word is an error
-/// response.
+/// response; one that failed later cuts the body, as above.
 void answerUpload(Dispatch& dispatch, const http::ExchangePtr& exchange, Job job,
                   http::Response head);
 

@@ -15,7 +15,7 @@ namespace flotilla::engine {
 /// How a streaming job tells its client of a failure.
 enum class StreamFailure {
   Line,   // a last JSON line; the client's remaining bytes are read, so that it sees the line
-  Abort,  // the archive ends early: no end marker, and the job's error for the gateway
+  Abort,  // the archive ends early, and the job's error has the gateway cut the response
 };
 
 /// Waits for the gateway's connection, then moves bytes on a thread of the bulk pool.

@@ -3,11 +3,13 @@
 
 FLO_KILL_ROUNDS and FLO_KILL_SEED repeat a run.
 """
+import io
 import os
 import random
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import unittest
@@ -213,6 +215,77 @@ class Killed(LoadChecks, unittest.TestCase):
                     rest += piece
                 self.assertIn(b'"StatusCode":7', rest, condition)
                 waiting.close()
+
+
+class Cut(unittest.TestCase):
+    """A download whose worker dies is no short success."""
+
+    BIG = 40_000_000  # far beyond what sockets hold
+
+    def import_big(self, services):
+        content = io.BytesIO()
+        with tarfile.open(fileobj=content, mode="w") as archive:
+            member = tarfile.TarInfo("random")
+            member.size = self.BIG
+            archive.addfile(member, io.BytesIO(os.urandom(self.BIG)))
+        answer = services.call("POST", "/images/create?fromSrc=-&repo=big", body=content.getvalue(),
+                               content_type="application/x-tar")
+        self.assertNotIn(b"error", answer)
+
+    @staticmethod
+    def begin(services, *arguments):
+        """A docker command that is under way: its first byte has come, and nobody reads on."""
+        process = subprocess.Popen([os.environ.get("FLO_DOCKER", "docker"), *arguments], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env={**os.environ, "DOCKER_HOST": services.host})
+        return process, process.stdout.read(1)
+
+    @staticmethod
+    def rest_of(connection):
+        received = bytearray()
+        try:
+            while piece := connection.recv(1 << 20):
+                received += piece
+        except ConnectionResetError:
+            pass
+        connection.close()
+        return received
+
+    def test_downloads_of_killed_workers(self):
+        with Apart() as services:
+            self.import_big(services)
+            text = "yes %s | head -c %d" % ("x" * 1000, self.BIG)
+            services.wait(services.launch(text, name="talked"))
+            services.launch("echo begun; sleep 1000", name="talks")
+            commands = (["save", "big"], ["logs", "talked"], ["logs", "-f", "talks"], ["events", "--since", "1"])
+            begun = [(command, *self.begin(services, *command)) for command in commands]
+            raw, start, status = services.open("GET", "/images/big/get")
+            self.assertEqual(status, 200)
+            for number in (0, 1):  # whichever has what
+                services.kill_worker(number)
+            for number in (0, 1):
+                services.start_worker(number)
+            services.ready()
+            for command, process, first in begun:
+                output, error = process.communicate(timeout=60)
+                self.assertTrue(0 < len(first + output) < self.BIG, command)
+                self.assertNotEqual(process.returncode, 0, command)
+                self.assertIn(b"unexpected EOF", error, command)
+            body = start + self.rest_of(raw)
+            self.assertLess(len(body), self.BIG)
+            self.assertFalse(body.endswith(b"0\r\n\r\n"))
+
+    def test_downloads_end_well_otherwise(self):
+        with Apart() as services:
+            self.import_big(services)
+            saved = services.docker("save", "big")
+            self.assertEqual(saved.returncode, 0, saved.stderr)
+            self.assertGreater(len(saved.stdout), self.BIG)
+            services.launch("echo begun; sleep 1; echo done", name="talks")
+            followed = services.docker("logs", "-f", "talks")
+            self.assertEqual((followed.returncode, followed.stdout), (0, b"begun\ndone\n"), followed.stderr)
+            events = services.docker("events", "--since", "1", "--until", str(int(time.time())))
+            self.assertEqual(events.returncode, 0, events.stderr)
+            self.assertIn(b"start", events.stdout)
 
 
 class Supervised(unittest.TestCase):
