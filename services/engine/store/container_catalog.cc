@@ -1,6 +1,7 @@
 #include "engine/store/container_catalog.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "engine/store/container_store.h"
@@ -88,6 +89,7 @@ Result<void> ContainerCatalog::load() {
   }
   std::vector<ContainerRecord> changed;
   std::vector<std::pair<std::string, std::uint64_t>> removed;
+  std::size_t count = 0;
   FLO_TRY(database_.read([&](Transaction& transaction) -> Result<void> {
     // refresh_mutex_ keeps by_id_ still: only this thread changes it.
     FLO_TRY_ASSIGN(changed, containersSince(transaction, revision, [this](const std::string& id) {
@@ -95,15 +97,42 @@ Result<void> ContainerCatalog::load() {
                      return known == by_id_.end() ? 0 : known->second->spec_revision;
                    }));
     FLO_TRY_ASSIGN(removed, removalsSince(transaction, revision));
+    FLO_TRY_ASSIGN(count, containerCount(transaction));
+    return {};
+  }));
+  {
+    const std::unique_lock lock(mutex_);
+    for (auto& record : changed) {
+      revision_ = std::max(revision_, record.revision);
+      put(std::move(record));
+    }
+    for (const auto& [id, at] : removed) {
+      revision_ = std::max(revision_, at);
+      erase(id);
+    }
+    sortIfNeeded();
+    if (by_id_.size() == count) {
+      return {};
+    }
+  }
+  return dropForgotten();
+}
+
+/// A removal leaves its mark for some minutes only: who looked at nothing for longer missed it.
+Result<void> ContainerCatalog::dropForgotten() {
+  std::unordered_set<std::string> present;
+  FLO_TRY(database_.read([&](Transaction& transaction) -> Result<void> {
+    FLO_TRY_ASSIGN(present, containerIds(transaction));
     return {};
   }));
   const std::unique_lock lock(mutex_);
-  for (auto& record : changed) {
-    revision_ = std::max(revision_, record.revision);
-    put(std::move(record));
+  std::vector<std::string> gone;
+  for (const auto& [id, record] : by_id_) {
+    if (!present.contains(id)) {
+      gone.push_back(id);
+    }
   }
-  for (const auto& [id, at] : removed) {
-    revision_ = std::max(revision_, at);
+  for (const std::string& id : gone) {
     erase(id);
   }
   sortIfNeeded();

@@ -34,6 +34,7 @@ class ContainerCatalog {
   Result<void> load();
   void put(ContainerRecord record);
   void erase(const std::string& id);
+  Result<void> dropForgotten();
   void sortIfNeeded();
 
   Database& database_;

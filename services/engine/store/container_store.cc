@@ -66,13 +66,6 @@ Result<std::int64_t> nextRevision(Transaction& transaction) {
   return revision;
 }
 
-Result<std::optional<std::string>> ownerOfName(Transaction& transaction, const std::string& name) {
-  FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT id FROM containers WHERE name = ?"));
-  select.bind(name);
-  FLO_TRY_ASSIGN(const bool row, select.step());
-  return row ? std::optional<std::string>(select.text(0)) : std::nullopt;
-}
-
 }  // namespace
 
 Error noSuchContainer(std::string_view reference) {
@@ -266,6 +259,31 @@ Result<std::vector<ImageUser>> usersOfImage(Transaction& transaction, const std:
     ContainerState state;
     state.status = statusFromName(select.view(2));
     users.push_back({select.text(0), select.text(1), state.running()});
+  }
+}
+
+Result<std::optional<std::string>> ownerOfName(Transaction& transaction, const std::string& name) {
+  FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT id FROM containers WHERE name = ?"));
+  select.bind(name);
+  FLO_TRY_ASSIGN(const bool row, select.step());
+  return row ? std::optional<std::string>(select.text(0)) : std::nullopt;
+}
+
+Result<std::size_t> containerCount(Transaction& transaction) {
+  FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT count(*) FROM containers"));
+  FLO_TRY_ASSIGN(const bool row, select.step());
+  return row ? static_cast<std::size_t>(select.integer(0)) : 0;
+}
+
+Result<std::unordered_set<std::string>> containerIds(Transaction& transaction) {
+  FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT id FROM containers"));
+  std::unordered_set<std::string> ids;
+  while (true) {
+    FLO_TRY_ASSIGN(const bool row, select.step());
+    if (!row) {
+      return ids;
+    }
+    ids.insert(select.text(0));
   }
 }
 

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "engine/store/container_record.h"
@@ -54,6 +56,12 @@ Result<std::optional<Tombstone>> findTombstone(Transaction& transaction, const s
 Result<std::vector<ContainerRecord>> containersSince(
     Transaction& transaction, std::uint64_t revision,
     const std::function<std::uint64_t(const std::string& id)>& known_spec);
+/// Id of the container with this name.
+Result<std::optional<std::string>> ownerOfName(Transaction& transaction, const std::string& name);
+
+Result<std::size_t> containerCount(Transaction& transaction);
+Result<std::unordered_set<std::string>> containerIds(Transaction& transaction);
+
 /// Ids removed after `revision`, with the revision of their removal.
 Result<std::vector<std::pair<std::string, std::uint64_t>>> removalsSince(Transaction& transaction,
                                                                          std::uint64_t revision);

@@ -53,9 +53,9 @@ class ContainerStoreTest : public ::testing::Test {
     });
   }
 
-  Result<void> remove(const std::string& id, int code) {
+  Result<void> remove(const std::string& id, int code, std::int64_t now = 5) {
     return write([&](Transaction& transaction) -> Result<void> {
-      FLO_TRY(deleteContainer(transaction, {id, code, ""}, 5));
+      FLO_TRY(deleteContainer(transaction, {id, code, ""}, now));
       return {};
     });
   }
@@ -147,6 +147,24 @@ TEST_F(ContainerStoreTest, CatalogFollowsEveryChange) {
   EXPECT_EQ(catalog_->list().value().size(), 1U);
   ASSERT_TRUE(insert("cc33", "front", 3));
   EXPECT_EQ(catalog_->list().value().at(0)->id, "cc33");
+}
+
+TEST_F(ContainerStoreTest, ACatalogThatWasNotAskedForLongForgetsWhatWasRemoved) {
+  for (const std::string name : {"aa11", "bb22", "cc33"}) {
+    ASSERT_TRUE(insert(name, name));
+  }
+  ContainerCatalog idle(*database_);
+  ASSERT_EQ(idle.list().value().size(), 3U);
+  constexpr std::int64_t kHour = 3'600'000'000'000;
+  ASSERT_TRUE(remove("aa11", 0, kHour));
+  ASSERT_TRUE(remove("bb22", 0, 2 * kHour));  // the first one's tombstone goes with it
+  const auto left = idle.list().value();
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left.front()->id, "cc33");
+  EXPECT_FALSE(idle.get("aa11"));
+  ASSERT_TRUE(insert("dd44", "aa11"));
+  EXPECT_EQ(idle.get("aa11").value()->id, "dd44");
+  EXPECT_EQ(idle.list().value().size(), 2U);
 }
 
 TEST_F(ContainerStoreTest, RemovalLeavesATombstone) {
