@@ -13,6 +13,7 @@
 #include "common/model/port_spec.h"
 #include "common/model/start_validate.h"
 #include "engine/lifecycle/container_files.h"
+#include "engine/lifecycle/process_signal.h"
 #include "engine/runtime/oci_spec.h"
 #include "engine/store/container_store.h"
 
@@ -64,6 +65,11 @@ Result<void> checkStart(const ContainerSpec& spec, const std::string& rootfs) {
                                   !tmpfs && isProc(mount.source)));
   }
   return {};
+}
+
+/// False when the number of a process that ended belongs to another now, perhaps one of the host's.
+bool hasItsProcess(const ContainerState& state) {
+  return state.pid_start == 0 || processStartTime(state.pid) == state.pid_start;
 }
 
 bool isShared(const std::string& propagation) {
@@ -205,8 +211,15 @@ Result<Launcher::Network> Launcher::sharedNetwork(const std::string& other) {
   }
   const std::string path = "/proc/" + std::to_string(target->state.pid) + "/ns/net";
   UniqueFd netns(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const int error = errno;
+  if (!hasItsProcess(target->state)) {  // after opening: what was opened is its own
+    return Error{
+        ErrorKind::Conflict,
+        "cannot join network namespace of a non running container: the process of container " +
+            target->name + " is gone"};
+  }
   if (!netns) {
-    return sysError("open " + path, errno);
+    return sysError("open " + path, error);
   }
   Network net;
   net.netns = std::move(netns);
@@ -220,7 +233,7 @@ Result<std::string> Launcher::namespaceOf(const std::string& mode, const char* k
     return std::string();
   }
   FLO_TRY_ASSIGN(const auto target, parts_.catalog.get(parsed.name));
-  if (target->state.pid == 0) {
+  if (target->state.pid == 0 || !hasItsProcess(target->state)) {
     return Error{ErrorKind::Conflict, std::string("failed to join ") + upperCase(kind) +
                                           " namespace: container " + target->id +
                                           " is not running"};
@@ -235,6 +248,10 @@ Result<std::string> Launcher::sharedShm(const ContainerRecord& record) {
     return std::string();
   }
   FLO_TRY_ASSIGN(const auto target, parts_.catalog.get(parsed.name));
+  if (target->state.pid == 0 || !hasItsProcess(target->state)) {
+    return Error{ErrorKind::Conflict,
+                 "failed to join IPC namespace: container " + target->id + " is not running"};
+  }
   return "/proc/" + std::to_string(target->state.pid) + "/root/dev/shm";
 }
 
