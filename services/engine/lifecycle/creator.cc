@@ -69,7 +69,45 @@ Result<std::string> Creator::create(model::CreateRequest request, const CreateOp
   record.created_ns = parts_.clock();
   model::applyDefaults(request, parts_.facts.host, parts_.facts.runtime_name);
   FLO_TRY_ASSIGN(auto spec, makeSpec(std::move(request), image, record.id));
-  FLO_TRY_ASSIGN(spec.mounts, resolveMounts(spec, image));
+  FLO_TRY_ASSIGN(auto answered, answerBefore(name, options.job));
+  if (answered) {
+    return *std::move(answered);
+  }
+  Made made;
+  auto stored = make(record, std::move(spec), image, options, warnings, made);
+  if (!stored) {
+    for (const std::string& volume : made) {
+      // Its own log says what failed; one that is in use after all stays.
+      static_cast<void>(parts_.volumes.remove(volume).has_value());
+    }
+  }
+  return stored;
+}
+
+/// Before anything is made: the answer of a job that came twice. Errors: Conflict when the name is
+/// taken.
+Result<std::optional<std::string>> Creator::answerBefore(const std::string& name,
+                                                         const std::string& job) {
+  std::optional<std::string> answer;
+  FLO_TRY(parts_.database.read([&](Transaction& transaction) -> Result<void> {
+    if (!job.empty()) {
+      FLO_TRY_ASSIGN(const auto done, parts_.ledger.find(transaction, job));
+      if (done) {
+        FLO_TRY_ASSIGN(const JobOutput output, *done);
+        answer = output.body;
+        return {};
+      }
+    }
+    FLO_TRY_ASSIGN(const auto owner, ownerOfName(transaction, name));
+    return owner ? Result<void>{nameConflict(name, *owner)} : Result<void>{};
+  }));
+  return answer;
+}
+
+Result<std::string> Creator::make(ContainerRecord record, ContainerSpec spec,
+                                  const ResolvedImage& image, const CreateOptions& options,
+                                  const std::vector<std::string>& warnings, Made& made) {
+  FLO_TRY_ASSIGN(spec.mounts, resolveMounts(spec, image, made));
   FLO_TRY(makeContainerFolders(parts_.paths, record.id));
   record.spec = std::make_shared<const ContainerSpec>(std::move(spec));
   auto stored = store(record, options, warnings);
@@ -114,7 +152,7 @@ Result<ContainerSpec> Creator::makeSpec(model::CreateRequest request, const Reso
 
 /// What VolumesFrom names comes first, then what is asked for at the same places.
 Result<std::vector<MountPoint>> Creator::resolveMounts(const ContainerSpec& spec,
-                                                       const ResolvedImage& image) {
+                                                       const ResolvedImage& image, Made& made) {
   FLO_TRY_ASSIGN(const auto wanted, model::collectMounts(spec.config, spec.host));
   FLO_TRY_ASSIGN(auto mounts, inheritedMounts(parts_.catalog, spec.host.volumes_from));
   for (const model::MountPoint& from : wanted) {
@@ -127,7 +165,7 @@ Result<std::vector<MountPoint>> Creator::resolveMounts(const ContainerSpec& spec
       }
       mounts.erase(inherited);
     }
-    FLO_TRY_ASSIGN(auto mount, resolveMount(from, image));
+    FLO_TRY_ASSIGN(auto mount, resolveMount(from, image, made));
     mounts.push_back(std::move(mount));
   }
   // A mount below another's place comes after it.
@@ -138,8 +176,8 @@ Result<std::vector<MountPoint>> Creator::resolveMounts(const ContainerSpec& spec
   return mounts;
 }
 
-Result<MountPoint> Creator::resolveMount(const model::MountPoint& from,
-                                         const ResolvedImage& image) {
+Result<MountPoint> Creator::resolveMount(const model::MountPoint& from, const ResolvedImage& image,
+                                         Made& made) {
   MountPoint mount;
   mount.destination = from.target;
   mount.writable = !from.read_only;
@@ -164,20 +202,23 @@ Result<MountPoint> Creator::resolveMount(const model::MountPoint& from,
       break;
     }
     case model::MountPoint::Kind::Volume:
-      FLO_TRY(makeVolume(from, image, mount));
+      FLO_TRY(makeVolume(from, image, mount, made));
       break;
   }
   return mount;
 }
 
 Result<void> Creator::makeVolume(const model::MountPoint& from, const ResolvedImage& image,
-                                 MountPoint& mount) {
-  FLO_TRY_ASSIGN(const auto made, parts_.volumes.create({from.source, "", from.labels, {}}));
+                                 MountPoint& mount, Made& made) {
+  FLO_TRY_ASSIGN(const auto volume, parts_.volumes.create({from.source, "", from.labels, {}}));
   mount.type = "volume";
-  mount.name = made.name;
-  mount.source = made.mountpoint;
-  mount.driver = made.driver;
+  mount.name = volume.name;
+  mount.source = volume.mountpoint;
+  mount.driver = volume.driver;
   mount.anonymous = from.source.empty();
+  if (mount.anonymous) {
+    made.push_back(volume.name);
+  }
   mount.copy_up = from.copy;
   if (!mount.anonymous && mount.mode.empty()) {
     mount.mode = "z";
@@ -186,7 +227,7 @@ Result<void> Creator::makeVolume(const model::MountPoint& from, const ResolvedIm
     return {};
   }
   return copyImageContent(parts_.images, image.chain_ids, mount.destination,
-                          [&](int source) { return parts_.volumes.copyUp(made.name, source); });
+                          [&](int source) { return parts_.volumes.copyUp(volume.name, source); });
 }
 
 Result<std::string> Creator::store(ContainerRecord record, const CreateOptions& options,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,11 +33,19 @@ class Creator {
   Result<void> checkOtherContainers(const model::HostConfig& host);
   Result<ContainerSpec> makeSpec(model::CreateRequest request, const ResolvedImage& image,
                                  const std::string& id);
+  /// Anonymous volumes that were made for one container, by name.
+  using Made = std::vector<std::string>;
+
+  Result<std::optional<std::string>> answerBefore(const std::string& name, const std::string& job);
+  Result<std::string> make(ContainerRecord record, ContainerSpec spec, const ResolvedImage& image,
+                           const CreateOptions& options, const std::vector<std::string>& warnings,
+                           Made& made);
   Result<std::vector<MountPoint>> resolveMounts(const ContainerSpec& spec,
-                                                const ResolvedImage& image);
-  Result<MountPoint> resolveMount(const model::MountPoint& from, const ResolvedImage& image);
+                                                const ResolvedImage& image, Made& made);
+  Result<MountPoint> resolveMount(const model::MountPoint& from, const ResolvedImage& image,
+                                  Made& made);
   Result<void> makeVolume(const model::MountPoint& from, const ResolvedImage& image,
-                          MountPoint& mount);
+                          MountPoint& mount, Made& made);
   Result<std::string> store(ContainerRecord record, const CreateOptions& options,
                             const std::vector<std::string>& warnings);
 

@@ -1,6 +1,10 @@
 #include "engine/lifecycle/lifecycle.h"
 
+#include <unistd.h>
+
+#include "engine/lifecycle/process_signal.h"
 #include "engine/lifecycle/testing/lifecycle_fixture.h"
+#include "engine/store/container_store.h"
 
 namespace flotilla::engine {
 namespace {
@@ -206,6 +210,72 @@ TEST_F(LifecycleTest, NamesAreUniqueAndChecked) {
             " [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
   EXPECT_TRUE(lifecycle_->rename(id, "front"));
   EXPECT_EQ(catalog_->get("front").value()->id, id);
+}
+
+TEST_F(LifecycleTest, ATakenNameIsFoundBeforeVolumesAreMade) {
+  images_.config.volumes = {"/data"};
+  create("pg");
+  model::CreateRequest request;
+  request.config.image = "busybox";
+  request.config.cmd = std::vector<std::string>{"sh"};
+  const auto again = lifecycle_->creator.create(request, {"", "", "pg", "", {}});
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().kind(), ErrorKind::Conflict);
+  EXPECT_EQ(volumes_.count(), 1U);
+}
+
+TEST_F(LifecycleTest, AContainerThatCannotBeMadeLeavesNoAnonymousVolume) {
+  images_.config.volumes = {"/data", "/more"};
+  volumes_.setRoom(1);
+  model::CreateRequest request;
+  request.config.image = "busybox";
+  request.config.cmd = std::vector<std::string>{"sh"};
+  EXPECT_FALSE(lifecycle_->creator.create(request, {"", "", "pg", "", {}}));
+  EXPECT_EQ(volumes_.count(), 0U);
+  EXPECT_TRUE(catalog_->list()->empty());
+}
+
+TEST_F(LifecycleTest, ACreateThatComesTwiceIsAnsweredTheSameAndMadeOnce) {
+  images_.config.volumes = {"/data"};
+  model::CreateRequest request;
+  request.config.image = "busybox";
+  request.config.cmd = std::vector<std::string>{"sh"};
+  const auto first = lifecycle_->creator.create(request, {"job", "", "pg", "", {}});
+  const auto second = lifecycle_->creator.create(request, {"job", "", "pg", "", {}});
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(*first, *second);
+  EXPECT_EQ(catalog_->list()->size(), 1U);
+  EXPECT_EQ(volumes_.count(), 1U);
+}
+
+TEST_F(LifecycleTest, NoNamespaceOfAProcessThatTookTheNumberIsJoined) {
+  const std::string id = create("first");
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  const auto pretend = [&](std::uint64_t pid_start) {
+    return database_->write(Durability::Relaxed, [&](Transaction& transaction) {
+      return changeState(transaction, id, [&](ContainerState& state) -> Result<void> {
+        state.pid = ::getpid();
+        state.pid_start = pid_start;
+        return {};
+      });
+    });
+  };
+  const std::string net =
+      create("net", [](auto& request) { request.host.network_mode = "container:first"; });
+  const std::string ipc =
+      create("ipc", [](auto& request) { request.host.ipc_mode = "container:first"; });
+  const std::string pid =
+      create("pid", [](auto& request) { request.host.pid_mode = "container:first"; });
+  ASSERT_TRUE(pretend(processStartTime(::getpid()) + 1));
+  for (const std::string& joining : {net, ipc, pid}) {
+    const auto started = lifecycle_->starter.start(joining);
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().kind(), ErrorKind::Conflict) << started.error().message();
+  }
+  ASSERT_TRUE(pretend(processStartTime(::getpid())));
+  for (const std::string& joining : {net, ipc, pid}) {
+    EXPECT_TRUE(lifecycle_->starter.start(joining));
+  }
 }
 
 TEST_F(LifecycleTest, AnUnknownImageIsSaidInDockersWords) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -90,6 +91,9 @@ class FakeVolumes final : public VolumeStore {
  public:
   Result<Volume> create(const VolumeRequest& request) override {
     const std::lock_guard lock(mutex_);
+    if (room_ && *room_ == volumes_.size()) {
+      return sysError("make a volume", ENOSPC);
+    }
     Volume volume;
     volume.name = request.name.empty() ? "anonymous" + std::to_string(++anonymous_) : request.name;
     volume.mountpoint = "/volumes/" + volume.name + "/_data";
@@ -122,9 +126,20 @@ class FakeVolumes final : public VolumeStore {
     return {};
   }
 
+  [[nodiscard]] std::size_t count() {
+    const std::lock_guard lock(mutex_);
+    return volumes_.size();
+  }
+  /// More volumes than that cannot be made.
+  void setRoom(std::size_t most) {
+    const std::lock_guard lock(mutex_);
+    room_ = most;
+  }
+
  private:
   std::mutex mutex_;  // guards what follows
   std::map<std::string, Volume> volumes_;
+  std::optional<std::size_t> room_;
   int anonymous_ = 0;
 };
 
