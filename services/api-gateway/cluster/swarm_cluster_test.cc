@@ -161,6 +161,35 @@ TEST_F(SwarmClusterTest, ANameStaysReservedForAsLongAsItsCreateTakes) {
   EXPECT_FALSE(first->finished());
 }
 
+TEST_F(SwarmClusterTest, CreatesUnderWayLetGoOfNamesWhenTheClusterEnds) {
+  options().membership.deadline = std::chrono::seconds(20);  // their hosts are thought well of
+  start();
+  one_.hang();
+  two_.hang();
+  const auto create_named = [this](const std::string& name) {
+    Job job;
+    job.name = "container_create";
+    job.env.set("id", "id-" + name);
+    job.env.set("name", name);
+    job.body = R"({"Image":"busybox"})";
+    return submit(std::move(job));
+  };
+  const auto sent = create_named("sent");
+  ASSERT_TRUE(eventually([&] { return one_.jobs().size() + two_.jobs().size() == 1; }));
+  const auto asked = create_named("asked");  // whether anybody has the name
+  onLoop([] {});
+  onLoop([] {});
+  end();
+  for (const std::string name : {"sent", "asked"}) {
+    std::promise<Result<void>> reserved;
+    onLoop([&] {
+      directory().reserveName(name, "another", std::chrono::seconds(60),
+                              [&](Result<void> result) { reserved.set_value(std::move(result)); });
+    });
+    EXPECT_TRUE(reserved.get_future().get().has_value()) << name;
+  }
+}
+
 TEST_F(SwarmClusterTest, ContainersWithoutANameGetOne) {
   start();
   ASSERT_NE(create(""), "");

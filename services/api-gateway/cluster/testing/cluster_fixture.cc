@@ -62,7 +62,7 @@ ClusterFixture::ClusterFixture()
 
 ClusterFixture::~ClusterFixture() {
   if (loop_.joinable()) {
-    onLoop([this] { cluster_.reset(); });
+    end();
     for (const auto& [name, engine] : engines_) {
       engine->die();
     }
@@ -116,6 +116,10 @@ void ClusterFixture::start() {
   for (const std::string& name : names) {
     EXPECT_TRUE(becomes(name, "Healthy")) << name;
   }
+}
+
+void ClusterFixture::end() {
+  onLoop([this] { cluster_.reset(); });
 }
 
 std::shared_ptr<ClusterFixture::Outcome> ClusterFixture::submit(Job job) {

@@ -32,6 +32,9 @@ class ClusterFixture : public ::testing::Test {
   /// Starts the cluster with all engines made so far, and waits until they are healthy.
   void start();
 
+  /// The cluster goes while engines, queue and directory stay.
+  void end();
+
   SwarmOptions& options() { return options_; }
   SwarmCluster& cluster() { return *cluster_; }
 
