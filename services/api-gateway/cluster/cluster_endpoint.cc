@@ -15,7 +15,7 @@
 namespace flotilla::gateway {
 namespace {
 
-constexpr std::chrono::seconds kFirstAnswer{5};
+constexpr std::chrono::seconds kPatience{5};  // with hosts, before the API opens
 
 /// A folder that only this user enters.
 Result<void> makePrivateFolder(const std::string& path) {
@@ -58,10 +58,10 @@ class WiredCluster final : public ClusterEndpoint {
   void start(std::function<void()> ready) override {
     ready_ = std::move(ready);
     redis_->start();
-    patience_ = reactor_.runAfter(kFirstAnswer, [this] {
+    patience_ = reactor_.runAfter(kPatience, [this] {
       patience_ = 0;
       if (ready_) {
-        log::warning("discovery has not answered yet: the API opens without it");
+        log::warning("not every host is known yet: the API opens without them");
         open();
       }
     });

@@ -27,8 +27,8 @@ class ClusterEndpoint {
 
   /// What does the jobs.
   [[nodiscard]] virtual EngineClient& client() = 0;
-  /// Begins to watch. `ready` runs once: with discovery's first answer, or when it has not come
-  /// within 5 s (requests are answered then by what is known, decisions.md 21).
+  /// Begins to watch. `ready` runs once: when every host that discovery lists was validated or
+  /// refused, or after 5 s (requests are answered then by what is known, decisions.md 21).
   virtual void start(std::function<void()> ready) = 0;
 };
 

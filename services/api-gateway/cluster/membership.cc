@@ -46,6 +46,8 @@ class Membership::Watched : public std::enable_shared_from_this<Watched> {
   }
 
   [[nodiscard]] const HostPtr& host() const { return host_; }
+  /// Was it validated or refused?
+  [[nodiscard]] bool tried() const { return tried_; }
 
   void start() { identify(); }
 
@@ -93,6 +95,8 @@ class Membership::Watched : public std::enable_shared_from_this<Watched> {
     if (!found || !found->refusal.empty()) {
       if (known) {
         probe();
+      } else if (!found && found.error().kind() != ErrorKind::NotFound) {
+        putOff(found.error().message());
       } else {
         refuse(found ? found->refusal : found.error().message());
       }
@@ -203,6 +207,7 @@ class Membership::Watched : public std::enable_shared_from_this<Watched> {
       log::info("host is up", {{"host", host->name()}, {"address", host->address}});
       owner_.listener_.hostUp(host, before == HostState::Unhealthy);
     }
+    settle();
   }
 
   void failed(const Error& error) {
@@ -229,6 +234,12 @@ class Membership::Watched : public std::enable_shared_from_this<Watched> {
   }
 
   void refuse(const std::string& reason) {
+    putOff(reason);
+    settle();
+  }
+
+  /// Stays, or becomes, one that is not used, and is tried again.
+  void putOff(const std::string& reason) {
     if (host_->error != reason) {
       log::warning("host is not part of the cluster",
                    {{"host", host_->name()}, {"address", host_->address}, {"reason", reason}});
@@ -245,12 +256,19 @@ class Membership::Watched : public std::enable_shared_from_this<Watched> {
     later(delay);
   }
 
+  void settle() {
+    if (!std::exchange(tried_, true)) {
+      owner_.checkSettled();
+    }
+  }
+
   Membership& owner_;
   HostPtr host_;
   std::shared_ptr<HostCall> call_;
   Reactor::TimerId timer_ = 0;
   Reactor::Clock::time_point next_full_{};
   int pending_tries_ = 0;
+  bool tried_ = false;
   bool stopped_ = false;
 };
 
@@ -271,6 +289,7 @@ Membership::~Membership() {
 
 void Membership::update(const DiscoveryEntries& entries) {
   const std::set<std::string> listed(entries.begin(), entries.end());
+  listed_ = false;
   for (auto at = watched_.begin(); at != watched_.end();) {
     if (listed.contains(at->first)) {
       ++at;
@@ -288,6 +307,24 @@ void Membership::update(const DiscoveryEntries& entries) {
       watched_.emplace(address, watched);
       watched->start();
     }
+  }
+  listed_ = true;
+  checkSettled();
+}
+
+void Membership::whenSettled(std::function<void()> done) {
+  settled_ = std::move(done);
+  checkSettled();
+}
+
+void Membership::checkSettled() {
+  const bool all =
+      std::ranges::all_of(watched_, [](const auto& watched) { return watched.second->tried(); });
+  if (!listed_ || !all) {
+    return;
+  }
+  if (const auto done = std::exchange(settled_, nullptr)) {
+    done();
   }
 }
 

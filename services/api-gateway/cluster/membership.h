@@ -57,6 +57,9 @@ class Membership {
 
   /// The list of discovery, whole.
   void update(const DiscoveryEntries& entries);
+  /// `done` runs once: when there is a list, and every host on it was validated or refused at least
+  /// once. What the directory cannot say yet is neither.
+  void whenSettled(std::function<void()> done);
 
   /// All that are listed, pending ones included, by name.
   [[nodiscard]] std::vector<HostPtr> all() const;
@@ -73,6 +76,7 @@ class Membership {
   class Watched;
 
   [[nodiscard]] std::string duplicateOf(const Host& host, const std::string& engine_id) const;
+  void checkSettled();
 
   Reactor& reactor_;
   EngineDirectory& directory_;
@@ -80,6 +84,8 @@ class Membership {
   const MembershipOptions options_;
   MembershipListener& listener_;
   std::map<std::string, std::shared_ptr<Watched>> watched_;  // by address
+  bool listed_ = false;                                      // whole, as discovery has it
+  std::function<void()> settled_;                            // until it ran
 };
 
 }  // namespace flotilla::gateway

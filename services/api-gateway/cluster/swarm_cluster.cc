@@ -107,17 +107,14 @@ class Swarm final : public SwarmCluster, private MembershipListener {
   Swarm& operator=(const Swarm&) = delete;
 
   void start(std::function<void()> ready) override {
-    watch_ = discovery_.watch(
-        [this, ready = std::move(ready)](Result<DiscoveryEntries> entries) mutable {
-          if (entries) {
-            membership_.update(*entries);
-          } else {
-            log::warning("discovery error", {{"error", entries.error().message()}});
-          }
-          if (const auto first = std::exchange(ready, nullptr)) {
-            first();
-          }
-        });
+    membership_.whenSettled(std::move(ready));
+    watch_ = discovery_.watch([this](Result<DiscoveryEntries> entries) {
+      if (entries) {
+        membership_.update(*entries);
+      } else {
+        log::warning("discovery error", {{"error", entries.error().message()}});
+      }
+    });
   }
 
   void submit(Job job, JobQueue::Callbacks callbacks) override {

@@ -38,7 +38,8 @@ class SwarmCluster : public EngineClient {
                                                       EngineDirectory& directory,
                                                       StreamServer& streams);
 
-  /// Begins to watch discovery. `ready` runs once, with discovery's first answer.
+  /// Begins to watch discovery. `ready` runs once: when every host that it lists was validated or
+  /// refused.
   virtual void start(std::function<void()> ready) = 0;
 };
 

@@ -301,6 +301,55 @@ TEST_F(SwarmClusterTest, AWaitOutlastsAHostThatIsAwayForAWhile) {
   cluster().cancel(waiting->job_id);
 }
 
+/// Jobs that ask what there is, or for one thing of it.
+const std::vector<std::pair<std::string, std::vector<std::string>>> kQuestions = {
+    {"container_list", {}},         {"image_list", {}},
+    {"network_list", {}},           {"volume_list", {}},
+    {"container_inspect", {"web"}}, {"container_remove", {"web"}},
+    {"exec_inspect", {"e1"}},       {"exec_start", {"e1"}},
+    {"image_inspect", {"busybox"}}, {"volume_inspect", {"v"}},
+    {"network_inspect", {"n"}},     {"image_save", {"busybox"}}};
+
+TEST_F(SwarmClusterTest, IsReadyWhenEveryHostWasTried) {
+  two_.hang();
+  one_.put({.id = "a1", .name = "web", .image = "busybox"});
+  startUnchecked();
+  EXPECT_EQ(infoOf("node-1")["Status"], "Healthy");
+  EXPECT_EQ(infoOf("node-2")["Error"], "no answer within 200 ms");
+  EXPECT_EQ(document(call("container_list")).size(), 1U);
+}
+
+TEST_F(SwarmClusterTest, WithoutAHealthyHostNothingIsSaidOfWhatThereIs) {
+  one_.hang();
+  two_.hang();
+  startUnchecked();
+  for (const auto& [job, arguments] : kQuestions) {
+    const auto result = call(job, arguments);
+    ASSERT_FALSE(result) << job << ": " << message(result);
+    EXPECT_EQ(result.error().kind(), ErrorKind::Unavailable) << job;
+    EXPECT_EQ(result.error().message(),
+              "No healthy node available in the cluster (node-1: no answer within 200 ms, node-2: "
+              "no answer within 200 ms)")
+        << job;
+  }
+}
+
+TEST_F(SwarmClusterTest, AListThatNoHostAnswersIsAnError) {
+  options().membership.failure_retry = 1000;  // silent, and healthy as far as anybody knows
+  start();
+  one_.hang();
+  two_.hang();
+  const auto result = call("container_list", {}, {{"all", "1"}});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind(), ErrorKind::Unavailable);
+}
+
+TEST_F(SwarmClusterTest, AFilterThatMeansNoHostLeavesAnEmptyList) {
+  start();
+  EXPECT_EQ(document(call("container_list", {}, {{"filters", R"({"node":["node-9"]})"}})).size(),
+            0U);
+}
+
 TEST_F(SwarmClusterTest, ImagesAreMergedById) {
   two_.addImage("extra", "sha256:extra");
   two_.addImage("alias", "sha256:busybox");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api-gateway/cluster/calls/asked_hosts.h"
 #include "common/json/json.h"
 
 namespace flotilla::gateway {
@@ -71,10 +72,13 @@ void ContainerCall::locate() {
     finish(ambiguous(reference_, known.hosts));
     return;
   }
-  auto hosts = context_.membership.healthy();
-  if (asked_hosts_ && !first_miss_ && !only_ && !hosts.empty() &&
-      job_.name.starts_with("container_")) {
-    forward(hosts.front());  // nobody has it: every job has words of its own for that
+  const AskedHosts asked(only_ ? std::vector{only_} : context_.membership.all());
+  if (asked.healthy.empty()) {
+    finish(nobodyHealthy(asked.absent));
+    return;
+  }
+  if (asked_hosts_ && !first_miss_ && !only_ && job_.name.starts_with("container_")) {
+    forward(asked.healthy.front());  // nobody has it: every job has words of its own for that
     return;
   }
   if (asked_hosts_) {
@@ -83,16 +87,14 @@ void ContainerCall::locate() {
     return;
   }
   asked_hosts_ = true;
-  if (only_) {
-    std::erase_if(hosts, [this](const HostPtr& host) { return host != only_; });
-  }
   Job question;
   question.name = "engine_report";
   question.args = {name};
   question.request_id = job_.request_id;
-  ask(hosts, question, [this, asked_at = context_.index.moment()](std::vector<HostAnswer> answers) {
-    located(std::move(answers), asked_at);
-  });
+  ask(asked.healthy, question,
+      [this, asked_at = context_.index.moment()](std::vector<HostAnswer> answers) {
+        located(std::move(answers), asked_at);
+      });
 }
 
 void ContainerCall::located(std::vector<HostAnswer> answers, std::uint64_t asked_at) {
@@ -183,11 +185,16 @@ void ExecCall::start() {
     }
     return;
   }
+  const AskedHosts asked(context_.membership.all());
+  if (asked.healthy.empty()) {
+    finish(nobodyHealthy(asked.absent));
+    return;
+  }
   Job question;
   question.name = "exec_inspect";
   question.args = {id};
   question.request_id = job_.request_id;
-  ask(context_.membership.healthy(), question,
+  ask(asked.healthy, question,
       [this](std::vector<HostAnswer> answers) { located(std::move(answers)); });
 }
 

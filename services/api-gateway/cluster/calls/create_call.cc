@@ -4,6 +4,7 @@
 #include <ctime>
 #include <utility>
 
+#include "api-gateway/cluster/calls/asked_hosts.h"
 #include "api-gateway/cluster/json_fields.h"
 #include "common/json/json.h"
 #include "common/model/random_name.h"
@@ -100,13 +101,18 @@ void CreateCall::start() {
     finish(body.error());
     return;
   }
+  const AskedHosts asked(context_.membership.all());
+  if (asked.healthy.empty()) {
+    finish(nobodyHealthy(asked.absent));
+    return;
+  }
   request_ = placementOf(*body);
   row_ = rowOf(job_, *body, request_);
   row_.name = bareName(job_.env.get("name"));
   if (row_.name.empty()) {
     random_name_ = true;
     nameRandomly();
-    place(context_.membership.healthy());
+    place(asked.healthy);
     return;
   }
   claimName(context_, shared_from_this(), row_.name, row_.id, [this](Result<NameClaimPtr> claim) {

@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "api-gateway/cluster/calls/asked_hosts.h"
 #include "api-gateway/cluster/calls/merges.h"
 #include "api-gateway/cluster/calls/node_names.h"
 #include "common/json/json.h"
 
 namespace flotilla::gateway {
 namespace {
-
-Error nobodyHealthy() {
-  return Error{ErrorKind::Unavailable, "No healthy node available in the cluster"};
-}
 
 /// "node/name" narrows the hosts to that one. Names of images have slashes of their own.
 void narrowToNode(const ClusterContext& context, Job& job, std::vector<HostPtr>& hosts) {
@@ -29,15 +26,22 @@ void narrowToNode(const ClusterContext& context, Job& job, std::vector<HostPtr>&
 }  // namespace
 
 void GatherCall::start() {
-  auto hosts = context_.membership.healthy();
+  auto hosts = context_.membership.all();
+  const bool any_listed = !hosts.empty();
   narrowToNode(context_, job_, hosts);
   const Job original = job_;  // the merge sees the filters as the client gave them
   if (auto filtered = applyNodeFilter(job_.env, hosts); !filtered) {
     finish(filtered.error());
     return;
   }
+  const AskedHosts asked(hosts);
+  const bool none_meant = hosts.empty() && any_listed;  // by the filter: the answer is empty, too
+  if (asked.healthy.empty() && !none_meant) {
+    finish(nobodyHealthy(asked.absent));
+    return;
+  }
   const auto patience = [this](const Host&) { return context_.times.change; };
-  ask(hosts, job_, kind_ == Kind::Change ? FanOut::Deadline(patience) : context_.deadline(),
+  ask(asked.healthy, job_, kind_ == Kind::Change ? FanOut::Deadline(patience) : context_.deadline(),
       [this, original](std::vector<HostAnswer> answers) {
         const auto warnings = reportSilent(context_, answers);
         auto merged = merge_(context_, original, std::move(answers));
@@ -69,7 +73,7 @@ void InfoCall::start() {
 }
 
 void VolumeCreateCall::start() {
-  auto hosts = context_.membership.healthy();
+  auto hosts = context_.membership.all();
   auto body = json::parse(job_.body.empty() ? "{}" : job_.body);
   auto name = body ? json::stringOr(*body, "Name", "") : Result<std::string>(body.error());
   if (!name) {
@@ -89,22 +93,28 @@ void VolumeCreateCall::start() {
     }
     hosts = {(*placement)->host()};
   }
+  const AskedHosts asked(hosts);
+  if (asked.healthy.empty()) {
+    finish(nobodyHealthy(asked.absent));
+    return;
+  }
   const auto patience = [this](const Host&) { return context_.times.change; };
-  ask(hosts, job_, patience, [this](std::vector<HostAnswer> answers) {
+  ask(asked.healthy, job_, patience, [this](std::vector<HostAnswer> answers) {
     reportSilent(context_, answers);
     finish(mergeCreate(context_, job_, std::move(answers)));
   });
 }
 
 void AnyCall::start() {
-  auto hosts = context_.membership.healthy();
+  auto hosts = context_.membership.all();
   narrowToNode(context_, job_, hosts);
-  if (hosts.empty()) {
-    finish(nobodyHealthy());
+  const AskedHosts asked(hosts);
+  if (asked.healthy.empty()) {
+    finish(nobodyHealthy(asked.absent));
     return;
   }
-  missing_ = hosts.size();
-  for (const HostPtr& host : hosts) {
+  missing_ = asked.healthy.size();
+  for (const HostPtr& host : asked.healthy) {
     if (finished()) {
       return;
     }
@@ -146,17 +156,18 @@ void AnyCall::hostDown(const HostPtr& host) {
 }
 
 void SaveCall::start() {
-  candidates_ = context_.membership.healthy();
+  const AskedHosts asked(context_.membership.all());
+  if (asked.healthy.empty()) {
+    finish(nobodyHealthy(asked.absent));
+    return;
+  }
+  candidates_ = asked.healthy;
   next();
 }
 
 void SaveCall::next() {
-  if (candidates_.empty() || checked_ == job_.args.size()) {
-    if (candidates_.empty()) {
-      finish(nobodyHealthy());
-    } else {
-      forward(candidates_.front());
-    }
+  if (checked_ == job_.args.size()) {
+    forward(candidates_.front());
     return;
   }
   Job question;

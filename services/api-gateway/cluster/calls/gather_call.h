@@ -10,7 +10,7 @@ namespace flotilla::gateway {
 /// A job that every host does and whose answers become one.
 class GatherCall final : public ClusterCall {
  public:
-  /// Makes the client's answer of the hosts'. `answers` may be empty.
+  /// Makes the client's answer of the hosts'. `answers` is empty when a filter means no host.
   using Merge = JobResult (*)(ClusterContext& context, const Job& job,
                               std::vector<HostAnswer> answers);
   enum class Kind { Question, Change };

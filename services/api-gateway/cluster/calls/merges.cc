@@ -38,20 +38,16 @@ void forEachElement(const std::vector<HostAnswer>& answers, const char* list, co
   }
 }
 
-/// The first refusal; silence is a warning's matter unless nobody answered.
-const Error* refusalIn(const std::vector<HostAnswer>& answers) {
-  const Error* silent = nullptr;
-  bool answered = answers.empty();
+/// The first refusal. Silence of some is a warning's matter, that of all is an error.
+Result<void> checkAnswers(const std::vector<HostAnswer>& answers) {
+  bool answered = answers.empty();  // nobody was meant
   for (const HostAnswer& answer : answers) {
-    if (answer.result) {
-      answered = true;
-    } else if (!isSilence(answer.result)) {
-      return &answer.result.error();
-    } else {
-      silent = &answer.result.error();
+    if (!answer.result && !isSilence(answer.result)) {
+      return answer.result.error();
     }
+    answered = answered || answer.result.has_value();
   }
-  return answered ? nullptr : silent;
+  return answered ? Result<void>{} : mergedError(answers);
 }
 
 void newestFirst(std::vector<Document>& elements) {
@@ -182,10 +178,7 @@ void addMissing(Document& into, const Document& from) {
 
 JobResult mergeContainerList(ClusterContext& context, const Job& job,
                              std::vector<HostAnswer> answers) {
-  if (const Error* refusal = refusalIn(answers);
-      refusal != nullptr && !isSilence(JobResult(*refusal))) {
-    return *refusal;
-  }
+  FLO_TRY(checkAnswers(answers));
   std::vector<Document> elements;
   forEachElement(answers, nullptr, [&](const Host& host, Document& element) {
     addNode(element, host);
@@ -204,9 +197,7 @@ JobResult mergeContainerList(ClusterContext& context, const Job& job,
 
 JobResult mergeImageList(ClusterContext& /*context*/, const Job& /*job*/,
                          std::vector<HostAnswer> answers) {
-  if (const Error* refusal = refusalIn(answers)) {
-    return *refusal;
-  }
+  FLO_TRY(checkAnswers(answers));
   std::vector<Document> images;
   std::map<std::string, std::size_t> position;
   forEachElement(answers, nullptr, [&](const Host&, Document& image) {
@@ -240,9 +231,7 @@ JobResult mergeImageRemove(ClusterContext& context, const Job& job,
 
 JobResult mergeNetworkList(ClusterContext& /*context*/, const Job& /*job*/,
                            std::vector<HostAnswer> answers) {
-  if (const Error* refusal = refusalIn(answers)) {
-    return *refusal;
-  }
+  FLO_TRY(checkAnswers(answers));
   std::vector<Document> networks;
   std::set<std::string> ids;
   forEachElement(answers, nullptr, [&](const Host& host, Document& network) {
@@ -258,9 +247,7 @@ JobResult mergeNetworkList(ClusterContext& /*context*/, const Job& /*job*/,
 
 JobResult mergeVolumeList(ClusterContext& /*context*/, const Job& /*job*/,
                           std::vector<HostAnswer> answers) {
-  if (const Error* refusal = refusalIn(answers)) {
-    return *refusal;
-  }
+  FLO_TRY(checkAnswers(answers));
   Document volumes = Document::array();
   std::set<std::string> shared;
   forEachElement(answers, "Volumes", [&](const Host& host, Document& volume) {
@@ -284,9 +271,6 @@ JobResult mergeChange(ClusterContext& /*context*/, const Job& /*job*/,
   for (const HostAnswer& answer : answers) {
     done = done || answer.result.has_value();
     refused = refused || (!answer.result && answer.result.error().kind() != ErrorKind::NotFound);
-  }
-  if (answers.empty()) {
-    return Error{ErrorKind::Unavailable, "No healthy node available in the cluster"};
   }
   if (!done || refused) {
     return mergedError(answers);

@@ -84,7 +84,8 @@ Error mergedError(const std::vector<HostAnswer>& answers) {
     if (answer.result || answer.result.error().kind() == ErrorKind::NotFound) {
       continue;
     }
-    kind = kind.value_or(answer.result.error().kind());
+    kind = kind.value_or(isSilence(answer.result) ? ErrorKind::Unavailable
+                                                  : answer.result.error().kind());
     text +=
         (text.empty() ? "" : "\n") + answer.host->name() + ": " + answer.result.error().message();
     said.insert(answer.result.error().message());

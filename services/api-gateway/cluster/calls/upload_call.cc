@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "api-gateway/cluster/calls/asked_hosts.h"
 #include "api-gateway/cluster/calls/node_names.h"
 #include "common/json/json.h"
 #include "common/os/random.h"
@@ -41,9 +42,10 @@ std::vector<UploadCall::BranchPtr> UploadCall::open() const {
 }
 
 void UploadCall::start() {
-  const auto hosts = context_.membership.healthy();
+  const AskedHosts asked(context_.membership.all());
+  const auto& hosts = asked.healthy;
   if (hosts.empty()) {
-    finish(Error{ErrorKind::Unavailable, "No healthy node available in the cluster"});
+    finish(nobodyHealthy(asked.absent));
     return;
   }
   if (hosts.size() == 1) {

@@ -100,6 +100,13 @@ void ClusterFixture::list(const std::vector<std::string>& names) {
 }
 
 void ClusterFixture::start() {
+  startUnchecked();
+  for (const auto& [name, made] : engines_) {
+    EXPECT_TRUE(becomes(name, "Healthy")) << name;
+  }
+}
+
+void ClusterFixture::startUnchecked() {
   std::vector<std::string> names;
   for (const auto& [name, made] : engines_) {
     names.push_back(name);
@@ -112,10 +119,8 @@ void ClusterFixture::start() {
   ASSERT_TRUE(cluster.has_value());
   cluster_ = *std::move(cluster);
   loop_ = std::thread([this] { reactor_->run(); });
-  onLoop([this] { cluster_->start([] {}); });
-  for (const std::string& name : names) {
-    EXPECT_TRUE(becomes(name, "Healthy")) << name;
-  }
+  onLoop([this] { cluster_->start([this] { ready_ = true; }); });
+  EXPECT_TRUE(eventually([this] { return ready_.load(); }));
 }
 
 void ClusterFixture::end() {

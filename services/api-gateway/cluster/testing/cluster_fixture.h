@@ -31,6 +31,8 @@ class ClusterFixture : public ::testing::Test {
   void list(const std::vector<std::string>& names);
   /// Starts the cluster with all engines made so far, and waits until they are healthy.
   void start();
+  /// Starts it and waits only until it says that it is ready.
+  void startUnchecked();
 
   /// The cluster goes while engines, queue and directory stay.
   void end();
@@ -75,6 +77,7 @@ class ClusterFixture : public ::testing::Test {
   SwarmOptions options_;
   std::unique_ptr<SwarmCluster> cluster_;
   std::thread loop_;
+  std::atomic<bool> ready_ = false;
   int serial_ = 0;
 };
 
