@@ -215,6 +215,17 @@ class Cluster(Daemon):
 
     # --- what is seen of it
 
+    def warnings(self, path):
+        """The Warning headers of a GET."""
+        connection = self.connection(60)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.headers.get_all("Warning") or []
+        finally:
+            connection.close()
+
     def hosts(self):
         """Rows of `docker info` by host: {"node-2": {"Status": "Healthy", ...}}; pending ones by address."""
         found, current = {}, None

@@ -334,6 +334,74 @@ TEST_F(SwarmClusterTest, WithoutAHealthyHostNothingIsSaidOfWhatThereIs) {
   }
 }
 
+/// One host that was up and is silent, and one that was never heard of.
+class AbsentHostsTest : public SwarmClusterTest {
+ protected:
+  void startWithAbsentHosts() {
+    start();
+    create("a");
+    create("b");
+    one_.hang();
+    ASSERT_TRUE(becomes("node-1", "Unhealthy"));
+    list({"node-1", "node-2", "node-3"});
+    ASSERT_TRUE(eventually([&] { return !infoOf("node-3")["Error"].empty(); }));
+  }
+
+  void expectWarnings(const std::string& job, const JobResult& result) {
+    ASSERT_TRUE(result.has_value()) << job << ": " << message(result);
+    const auto warnings = result->env.getList("warnings");
+    EXPECT_EQ(warnings, kWarnings) << job;
+  }
+
+  const std::vector<std::string> kWarnings = {
+      "node-1: no answer within 200 ms", "node-3:1: no engine has announced itself at node-3:1"};
+};
+
+TEST_F(AbsentHostsTest, AreNamedInEveryMergedAnswer) {
+  startWithAbsentHosts();
+  for (const char* job : {"container_list", "image_list", "network_list", "volume_list", "info"}) {
+    expectWarnings(job, call(job));
+  }
+  expectWarnings("image_tag", call("image_tag", {"busybox"}));
+  expectWarnings("volume_create", call("volume_create", {}, {}, R"({"Name":"v"})"));
+  expectWarnings("volume_remove", call("volume_remove", {"v"}));
+  expectWarnings("image_remove", call("image_remove", {"busybox"}));
+  const auto filtered = call("container_list", {}, {{"filters", R"({"node":["node-2"]})"}});
+  EXPECT_EQ(filtered->env.getList("warnings"), std::vector<std::string>{}) << "not asked about";
+}
+
+TEST_F(AbsentHostsTest, MayHaveWhatTheOthersDoNotHave) {
+  startWithAbsentHosts();
+  for (const auto& [job, arguments] : kQuestions) {
+    if (arguments.empty()) {
+      continue;
+    }
+    const auto result = call(job, {"unheard-of"});
+    ASSERT_FALSE(result) << job;
+    if (job == "image_inspect") {
+      EXPECT_EQ(result.error().kind(), ErrorKind::NotFound) << "clients pull it then";
+      continue;
+    }
+    EXPECT_EQ(result.error().kind(), ErrorKind::Unavailable) << job << ": " << message(result);
+    EXPECT_TRUE(message(result).ends_with(" on the nodes that answered (" + kWarnings[0] + ", " +
+                                          kWarnings[1] + ")"))
+        << job << ": " << message(result);
+  }
+}
+
+TEST_F(AbsentHostsTest, DoNotKeepContainersFromBeingMade) {
+  startWithAbsentHosts();
+  const auto missing = call("container_create", {}, {{"id", "x"}}, R"({"Image":"nowhere"})");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().kind(), ErrorKind::NotFound) << "clients pull it then";
+  const auto named =
+      call("container_create", {}, {{"id", "y"}, {"name", "c"}}, R"({"Image":"busybox"})");
+  expectWarnings("container_create", named);  // they may hold the name
+  EXPECT_EQ(document(call("container_inspect", {"c"}))["On"], "node-2");
+  expectWarnings("container_rename", call("container_rename", {"c"}, {{"name", "d"}}));
+  EXPECT_TRUE(call("container_remove", {"d"}).has_value());
+}
+
 TEST_F(SwarmClusterTest, AListThatNoHostAnswersIsAnError) {
   options().membership.failure_retry = 1000;  // silent, and healthy as far as anybody knows
   start();

@@ -132,6 +132,21 @@ class CutOff(unittest.TestCase):
         self.assertLess(time.monotonic() - began, most, arguments)
         return answer
 
+    def check_absence(self, cluster, lost):
+        """What is said of a host that is Unhealthy, or of what it may have."""
+        for path in ("/containers/json", "/containers/json?all=1", "/images/json", "/volumes", "/networks"):
+            warnings = self.timed(3, cluster.warnings, path)
+            self.assertEqual(len(warnings), 1, (path, warnings))
+            self.assertIn(lost.name + ": ", warnings[0])
+        for path in ("/containers/nobody/json", "/volumes/nothing", "/networks/nothing", "/exec/none/json"):
+            with self.assertRaises(ApiError) as unknown:
+                self.timed(3, cluster.get, path)
+            self.assertEqual(unknown.exception.status, 503, path)
+            self.assertIn(lost.name + ": ", str(unknown.exception))
+        with self.assertRaises(ApiError) as unknown:
+            self.timed(3, cluster.get, "/images/nothing/json")
+        self.assertEqual(unknown.exception.status, 404, "clients pull it then")
+
     def test_a_host_is_cut_off_and_comes_back(self):
         with Cluster() as cluster:
             made = {}
@@ -157,9 +172,10 @@ class CutOff(unittest.TestCase):
             for container in made[lost.name]:
                 with self.assertRaises(ApiError) as refused:
                     self.timed(3, cluster.call, "POST", "/containers/%s/stop" % container)
-                self.assertIn(refused.exception.status, (500, 503))
+                self.assertEqual(refused.exception.status, 503)
                 self.assertIn(lost.name, str(refused.exception))
-            extra = self.timed(10, cluster.docker, "run", "-d", "--network", "none", IMAGE, "sleep", "1000")
+            self.check_absence(cluster, lost)
+            extra = self.timed(10, cluster.docker, "run", "-d", "--name", "extra", "--network", "none", IMAGE, "sleep", "1000")
             self.assertEqual(extra.returncode, 0, extra.stderr)
             self.assertEqual(cluster.node_of(extra.stdout.decode().strip()), kept.name)
             time.sleep(20 if is_full() else 5)
@@ -172,6 +188,7 @@ class CutOff(unittest.TestCase):
             self.assertEqual(len(rows), len({row["Id"] for row in rows}))
             self.assertEqual(len(rows), 5)
             self.assertNotIn("Host Down", {row["Status"] for row in rows})
+            self.assertEqual(cluster.warnings("/containers/json"), [])
             hosts = cluster.hosts()
             self.assertEqual(set(hosts), {lost.name, kept.name})
             again = cluster.docker("exec", made[lost.name][0], "echo", "back")

@@ -28,6 +28,14 @@ AskedHosts::AskedHosts(const std::vector<HostPtr>& hosts) {
   }
 }
 
+Error unlessAbsent(Error error, const std::vector<std::string>& absent) {
+  if (absent.empty() || error.kind() != ErrorKind::NotFound) {
+    return error;
+  }
+  return Error{ErrorKind::Unavailable,
+               error.message() + " on the nodes that answered" + inBrackets(absent)};
+}
+
 Error nobodyHealthy(const std::vector<std::string>& absent) {
   return Error{ErrorKind::Unavailable,
                "No healthy node available in the cluster" + inBrackets(absent)};

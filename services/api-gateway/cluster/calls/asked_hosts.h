@@ -15,6 +15,10 @@ struct AskedHosts {
   std::vector<std::string> absent;  // the others, with the reason: "node-1: no answer within 3 s"
 };
 
+/// What the hosts that were asked refused, when `absent` could not be asked: what is not found may
+/// be there, so that NotFound becomes Unavailable, with the reasons.
+Error unlessAbsent(Error error, const std::vector<std::string>& absent);
+
 /// What a job comes to that no host can be asked to do: Unavailable, with the hosts' reasons.
 Error nobodyHealthy(const std::vector<std::string>& absent);
 

@@ -137,8 +137,9 @@ bool isSilence(const JobResult& result) {
 }
 
 std::vector<std::string> reportSilent(ClusterContext& context,
-                                      const std::vector<HostAnswer>& answers) {
-  std::vector<std::string> warnings;
+                                      const std::vector<HostAnswer>& answers,
+                                      std::vector<std::string> absent) {
+  std::vector<std::string> warnings = std::move(absent);
   for (const HostAnswer& answer : answers) {
     if (isSilence(answer.result)) {
       warnings.push_back(answer.host->name() + ": " + answer.result.error().message());

@@ -129,8 +129,10 @@ class ClusterCall : public std::enable_shared_from_this<ClusterCall> {
 void addWarnings(JobOutput& output, const std::vector<std::string>& warnings);
 
 /// "node-1: no answer within 5 s" for every host that did not answer, and asks those how they are.
+/// Beside them stands `absent`: the same of hosts that were not asked.
 std::vector<std::string> reportSilent(ClusterContext& context,
-                                      const std::vector<HostAnswer>& answers);
+                                      const std::vector<HostAnswer>& answers,
+                                      std::vector<std::string> absent);
 /// Did the host not answer (rather than answer with an error)?
 bool isSilence(const JobResult& result);
 

@@ -18,6 +18,13 @@ std::string memberText(const std::string& body, const char* key) {
   return text ? *text : "";
 }
 
+/// Of the hosts that were asked; those that `unheard` gives the reasons of may know it.
+Error unknown(const char* what, const std::string& reference,
+              const std::vector<std::string>& unheard) {
+  return unlessAbsent({ErrorKind::NotFound, std::string("No such ") + what + ": " + reference},
+                      unheard);
+}
+
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) {
@@ -82,8 +89,7 @@ void ContainerCall::locate() {
     return;
   }
   if (asked_hosts_) {
-    finish(first_miss_ ? *std::move(first_miss_)
-                       : JobResult(Error{ErrorKind::NotFound, "No such container: " + reference_}));
+    finish(first_miss_ ? *std::move(first_miss_) : JobResult(unknown("container", reference_, {})));
     return;
   }
   asked_hosts_ = true;
@@ -92,12 +98,12 @@ void ContainerCall::locate() {
   question.args = {name};
   question.request_id = job_.request_id;
   ask(asked.healthy, question,
-      [this, asked_at = context_.index.moment()](std::vector<HostAnswer> answers) {
-        located(std::move(answers), asked_at);
-      });
+      [this, absent = asked.absent, asked_at = context_.index.moment()](
+          std::vector<HostAnswer> answers) { located(std::move(answers), absent, asked_at); });
 }
 
-void ContainerCall::located(std::vector<HostAnswer> answers, std::uint64_t asked_at) {
+void ContainerCall::located(std::vector<HostAnswer> answers, const std::vector<std::string>& absent,
+                            std::uint64_t asked_at) {
   const std::string& name = job_.args.empty() ? reference_ : job_.args.front();
   for (HostAnswer& answer : answers) {
     if (answer.result) {
@@ -112,11 +118,11 @@ void ContainerCall::located(std::vector<HostAnswer> answers, std::uint64_t asked
       return;
     }
   }
-  const auto warnings = reportSilent(context_, answers);
+  const auto unheard = reportSilent(context_, answers, absent);
   const auto known = context_.index.find(name);
-  if (known.entry == nullptr && known.hosts.empty() && !warnings.empty() && !first_miss_) {
-    finish(Error{ErrorKind::Unavailable, "No such container on the nodes that answered: " +
-                                             reference_ + " (" + joined(warnings) + ")"});
+  // What was there a moment ago is gone: the host that had it has said so.
+  if (known.entry == nullptr && known.hosts.empty() && !unheard.empty() && !first_miss_) {
+    finish(unknown("container", reference_, unheard));
     return;
   }
   locate();
@@ -155,7 +161,7 @@ void ContainerCall::answered(const HostPtr& host, JobResult result) {
   finish(std::move(result));
 }
 
-void ContainerCall::succeeded(const HostPtr& host, const JobOutput& output) {
+void ContainerCall::succeeded(const HostPtr& host, JobOutput& output) {
   const auto known = context_.index.findOn(*host, job_.args.front());
   if (known.entry == nullptr) {
     return;
@@ -195,10 +201,13 @@ void ExecCall::start() {
   question.args = {id};
   question.request_id = job_.request_id;
   ask(asked.healthy, question,
-      [this](std::vector<HostAnswer> answers) { located(std::move(answers)); });
+      [this, absent = asked.absent](const std::vector<HostAnswer>& answers) {
+        located(answers, absent);
+      });
 }
 
-void ExecCall::located(std::vector<HostAnswer> answers) {
+void ExecCall::located(const std::vector<HostAnswer>& answers,
+                       const std::vector<std::string>& absent) {
   for (const HostAnswer& answer : answers) {
     if (answer.result) {
       learnExec(context_, answer.host, job_.args.front(), answer.result->body);
@@ -206,12 +215,8 @@ void ExecCall::located(std::vector<HostAnswer> answers) {
       return;
     }
   }
-  const auto warnings = reportSilent(context_, answers);
-  const std::string id = job_.args.empty() ? "" : job_.args.front();
-  finish(warnings.empty() ? Error{ErrorKind::NotFound, "No such exec instance: " + id}
-                          : Error{ErrorKind::Unavailable,
-                                  "No such exec instance on the nodes that answered: " + id + " (" +
-                                      joined(warnings) + ")"});
+  finish(unknown("exec instance", job_.args.empty() ? "" : job_.args.front(),
+                 reportSilent(context_, answers, absent)));
 }
 
 void learnExec(ClusterContext& context, const HostPtr& host, const std::string& exec_id,

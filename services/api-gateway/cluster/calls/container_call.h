@@ -18,13 +18,14 @@ class ContainerCall : public ClusterCall {
   /// The container was found: the job is sent there.
   virtual void found(const HostPtr& host) { forward(host); }
   /// Runs with a result that is about to be the client's.
-  virtual void succeeded(const HostPtr& host, const JobOutput& output);
+  virtual void succeeded(const HostPtr& host, JobOutput& output);
 
   [[nodiscard]] const std::string& reference() const { return reference_; }
 
  private:
   void locate();
-  void located(std::vector<HostAnswer> answers, std::uint64_t asked_at);
+  void located(std::vector<HostAnswer> answers, const std::vector<std::string>& absent,
+               std::uint64_t asked_at);
   void chosen(const ContainerIndex::Entry& entry);
 
   std::string reference_;  // as the client gave it
@@ -43,7 +44,7 @@ class ExecCall final : public ClusterCall {
   void start() override;
 
  private:
-  void located(std::vector<HostAnswer> answers);
+  void located(const std::vector<HostAnswer>& answers, const std::vector<std::string>& absent);
 };
 
 /// Learns from a document of exec_inspect which container an exec belongs to.

@@ -88,6 +88,11 @@ ContainerRow rowOf(const Job& job, const Json& body, const PlacementRequest& req
   return row;
 }
 
+/// Hosts that cannot be asked may hold the name.
+void warnOfAbsent(const ClusterContext& context, JobOutput& output) {
+  addWarnings(output, AskedHosts(context.membership.all()).absent);
+}
+
 std::string bareName(std::string name) {
   name.erase(0, name.starts_with('/') ? 1 : 0);
   return name;
@@ -154,6 +159,9 @@ void CreateCall::place(const std::vector<HostPtr>& hosts) {
 void CreateCall::answered(const HostPtr& host, JobResult result) {
   if (result) {
     created(host);
+    if (!random_name_) {
+      warnOfAbsent(context_, *result);
+    }
     finish(std::move(result));
     return;
   }
@@ -222,7 +230,8 @@ void RenameCall::found(const HostPtr& host) {
   });
 }
 
-void RenameCall::succeeded(const HostPtr& host, const JobOutput& /*output*/) {
+void RenameCall::succeeded(const HostPtr& host, JobOutput& output) {
+  warnOfAbsent(context_, output);
   const auto known = context_.index.findOn(*host, job_.args.front());
   if (known.entry != nullptr) {
     context_.index.rename(std::string(known.entry->row.id), bareName(job_.env.get("name")));

@@ -43,7 +43,7 @@ class RenameCall final : public ContainerCall {
  protected:
   void found(const HostPtr& host) override;
   void release() override { claim_.reset(); }
-  void succeeded(const HostPtr& host, const JobOutput& output) override;
+  void succeeded(const HostPtr& host, JobOutput& output) override;
 
  private:
   NameClaimPtr claim_;

@@ -42,12 +42,14 @@ void GatherCall::start() {
   }
   const auto patience = [this](const Host&) { return context_.times.change; };
   ask(asked.healthy, job_, kind_ == Kind::Change ? FanOut::Deadline(patience) : context_.deadline(),
-      [this, original](std::vector<HostAnswer> answers) {
-        const auto warnings = reportSilent(context_, answers);
+      [this, original, absent = asked.absent](std::vector<HostAnswer> answers) {
+        const auto warnings = reportSilent(context_, answers, absent);
         auto merged = merge_(context_, original, std::move(answers));
-        if (merged) {
-          addWarnings(*merged, warnings);
+        if (!merged) {
+          finish(unlessAbsent(std::move(merged).error(), absent));
+          return;
         }
+        addWarnings(*merged, warnings);
         finish(std::move(merged));
       });
 }
@@ -62,14 +64,16 @@ void InfoCall::start() {
     return host.failures > 0 ? context_.times.doubted
                              : std::min(context_.times.answer, 2 * context_.times.doubted);
   };
-  ask(context_.membership.healthy(), question, patience, [this](std::vector<HostAnswer> answers) {
-    const auto warnings = reportSilent(context_, answers);
-    auto info = mergeInfo(context_, std::move(answers));
-    if (info) {
-      addWarnings(*info, warnings);
-    }
-    finish(std::move(info));
-  });
+  const AskedHosts asked(context_.membership.all());
+  ask(asked.healthy, question, patience,
+      [this, absent = asked.absent](std::vector<HostAnswer> answers) {
+        const auto warnings = reportSilent(context_, answers, absent);
+        auto info = mergeInfo(context_, std::move(answers));
+        if (info) {
+          addWarnings(*info, warnings);
+        }
+        finish(std::move(info));
+      });
 }
 
 void VolumeCreateCall::start() {
@@ -99,10 +103,15 @@ void VolumeCreateCall::start() {
     return;
   }
   const auto patience = [this](const Host&) { return context_.times.change; };
-  ask(asked.healthy, job_, patience, [this](std::vector<HostAnswer> answers) {
-    reportSilent(context_, answers);
-    finish(mergeCreate(context_, job_, std::move(answers)));
-  });
+  ask(asked.healthy, job_, patience,
+      [this, absent = asked.absent](std::vector<HostAnswer> answers) {
+        const auto warnings = reportSilent(context_, answers, absent);
+        auto created = mergeCreate(context_, job_, std::move(answers));
+        if (created) {
+          addWarnings(*created, warnings);
+        }
+        finish(std::move(created));
+      });
 }
 
 void AnyCall::start() {
@@ -113,6 +122,7 @@ void AnyCall::start() {
     finish(nobodyHealthy(asked.absent));
     return;
   }
+  absent_ = asked.absent;
   missing_ = asked.healthy.size();
   for (const HostPtr& host : asked.healthy) {
     if (finished()) {
@@ -137,8 +147,11 @@ void AnyCall::answer(const HostPtr& host, JobResult result) {
     if (missing_ > 0) {
       return;
     }
-    reportSilent(context_, failures_);
-    result = mergedError(failures_);
+    reportSilent(context_, failures_, {});
+    // An image that only an absent host has runs nowhere: clients pull it when they are told 404.
+    const bool image = job_.name.starts_with("image_");
+    const Error failure = mergedError(failures_);
+    result = image ? failure : unlessAbsent(failure, absent_);
   }
   finish(std::move(result));
   for (const auto& [other, call] : std::exchange(calls_, {})) {
@@ -162,6 +175,7 @@ void SaveCall::start() {
     return;
   }
   candidates_ = asked.healthy;
+  absent_ = asked.absent;
   next();
 }
 
@@ -181,7 +195,7 @@ void SaveCall::next() {
         candidates_.push_back(answer.host);
       }
     }
-    if (candidates_.empty() && job_.args.size() == 1 &&
+    if (candidates_.empty() && job_.args.size() == 1 && absent_.empty() &&
         mergedError(answers).kind() == ErrorKind::NotFound) {
       forward(any);  // it has the words for what nobody has
       return;
@@ -191,10 +205,12 @@ void SaveCall::next() {
       for (const std::string& name : job_.args) {
         names += (names.empty() ? "" : " ") + name;
       }
-      finish(job_.args.size() == 1
-                 ? mergedError(answers)
-                 : Error{ErrorKind::NotFound,
-                         "Unable to find a healthy engine containing all images: [" + names + "]"});
+      finish(unlessAbsent(
+          job_.args.size() == 1
+              ? mergedError(answers)
+              : Error{ErrorKind::NotFound,
+                      "Unable to find a healthy engine containing all images: [" + names + "]"},
+          absent_));
       return;
     }
     next();

@@ -64,6 +64,7 @@ class AnyCall final : public ClusterCall {
   std::vector<HostAnswer> failures_;
   std::vector<std::pair<HostPtr, std::shared_ptr<HostCall>>> calls_;
   std::size_t missing_ = 0;
+  std::vector<std::string> absent_;
 };
 
 /// image_save: by one host that has all the images.
@@ -80,6 +81,7 @@ class SaveCall final : public ClusterCall {
 
   std::vector<HostPtr> candidates_;
   std::size_t checked_ = 0;
+  std::vector<std::string> absent_;
 };
 
 }  // namespace flotilla::gateway

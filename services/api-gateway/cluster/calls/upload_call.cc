@@ -48,7 +48,8 @@ void UploadCall::start() {
     finish(nobodyHealthy(asked.absent));
     return;
   }
-  if (hosts.size() == 1) {
+  absent_ = asked.absent;
+  if (hosts.size() == 1 && absent_.empty()) {
     forward(hosts.front());
     return;
   }
@@ -348,6 +349,11 @@ void UploadCall::finishIfComplete() {
     stream_->finish();
     close(refused ? JobResult(mergedError(answers)) : JobResult(JobOutput{}));
     return;
+  }
+  if (job_.name != "image_import") {  // its lines are the image's ID
+    for (const std::string& reason : absent_) {
+      stream_->write(json::dump({{"status", "Not done on " + reason}}) + "\n");
+    }
   }
   if (!errors_.empty()) {
     const std::string text = errorText();

@@ -12,7 +12,8 @@ namespace flotilla::gateway {
 
 /// image_load, image_import, and image_create, which sends none: the client's archive goes to every
 /// healthy host, at the pace of the slowest; one that takes nothing for too long is left behind.
-/// Their progress comes back as one stream of lines. With one host it is the host's own affair.
+/// Their progress comes back as one stream of lines, in the end those that were not reached. With
+/// one host it is the host's own affair.
 class UploadCall final : public ClusterCall {
  public:
   UploadCall(ClusterContext& context, Job job, JobQueue::Callbacks callbacks)
@@ -46,6 +47,7 @@ class UploadCall final : public ClusterCall {
   std::vector<BranchPtr> open() const;
 
   std::vector<BranchPtr> branches_;
+  std::vector<std::string> absent_;  // hosts that do not get it, with the reasons
   std::shared_ptr<MergedStream> stream_;
   net::StreamPtr client_;
   bool input_ended_ = false;

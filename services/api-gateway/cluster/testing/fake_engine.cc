@@ -164,6 +164,9 @@ JobResult FakeEngine::answer(const Job& job) {
   if (job.name.starts_with("image_")) {
     return images(job);
   }
+  if (job.name.starts_with("volume_") || job.name.starts_with("network_")) {
+    return named(job);
+  }
   return change(job);
 }
 
@@ -297,6 +300,36 @@ JobResult FakeEngine::images(const Job& job) {
     return done(Json::array({{{"Untagged", name}}}));
   }
   return done({{"Id", image->second}, {"On", name_}});
+}
+
+/// Volumes by their names, and no networks.
+JobResult FakeEngine::named(const Job& job) {
+  const bool volume = job.name.starts_with("volume_");
+  if (job.name == "network_list") {
+    return done(Json::array());
+  }
+  if (job.name == "volume_list") {
+    Json list = Json::array();
+    for (const std::string& name : volumes_) {
+      list.push_back({{"Name", name}, {"Driver", "local"}});
+    }
+    return done({{"Volumes", list}});
+  }
+  if (job.name == "volume_create") {
+    const auto body = json::parse(job.body);
+    volumes_.insert(body ? body->value("Name", "") : "");
+    return done({{"On", name_}});
+  }
+  const std::string name = job.args.empty() ? "" : job.args.front();
+  if (!volume || !volumes_.contains(name)) {
+    return Error{ErrorKind::NotFound,
+                 "No such " + std::string(volume ? "volume" : "network") + ": " + name};
+  }
+  if (job.name == "volume_remove") {
+    volumes_.erase(name);
+    return JobOutput{};
+  }
+  return done({{"Name", name}, {"On", name_}});
 }
 
 void FakeEngine::events(const JobContextPtr& context) {

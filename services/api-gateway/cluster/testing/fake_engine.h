@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,7 @@ class FakeEngine {
   JobResult list(const Job& job);
   JobResult change(const Job& job);
   JobResult images(const Job& job);
+  JobResult named(const Job& job);
   void events(const JobContextPtr& context);
   void load(const JobContextPtr& context);
   void emit(const std::string& action, const Container& container, const std::string& exec = "");
@@ -84,6 +86,7 @@ class FakeEngine {
   std::map<std::string, Container> containers_;
   std::map<std::string, std::string> execs_;   // exec -> container
   std::map<std::string, std::string> images_;  // name -> id
+  std::set<std::string> volumes_;
   std::vector<std::string> jobs_;
   std::string loaded_;
   std::int64_t clock_ = 1000;
