@@ -77,8 +77,8 @@ Result<std::unique_ptr<JobQueue::Subscription>> RedisQueue::serve(
   FLO_TRY_ASSIGN(auto presence,
                  WorkerPresence::create(mine.workers_folder,
                                         mine.worker_id.empty() ? randomHex(8) : mine.worker_id));
-  state_->worker = std::make_shared<RedisWorker>(state_->reactor, mine, std::move(options),
-                                                 std::move(deliver), std::move(presence));
+  state_->worker = std::make_shared<RedisWorker>(state_->reactor, mine, options, std::move(deliver),
+                                                 std::move(presence));
   state_->reactor.post([state = state_, worker = state_->worker] { worker->start(); });
   return std::unique_ptr<Subscription>(std::make_unique<RedisSubscription>(state_->worker));
 }

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <functional>
@@ -166,6 +167,13 @@ class RedisQueueFailure : public ::testing::Test {
     }));
     return answer;
   }
+  /// What Redis counted of a command: "calls", "rejected_calls".
+  std::int64_t commandStat(const std::string& command, const std::string& name) {
+    const std::string text = redis({"INFO", "commandstats"}).text;
+    const auto line = text.find("cmdstat_" + command + ":");
+    const auto at = line == std::string::npos ? line : text.find(name + "=", line);
+    return at == std::string::npos ? 0 : std::stoll(text.substr(at + name.size() + 1));
+  }
   std::int64_t streamLength() { return redis({"XLEN", keys_.jobs("e1")}).integer; }
   double metric(const std::string& line) {
     const std::string text = metrics_.text();
@@ -211,6 +219,28 @@ TEST_F(RedisQueueFailure, ADeadWorkersJobsGoToAnother) {
   }
   EXPECT_TRUE(eventually([this] { return streamLength() == 0; }));
   EXPECT_EQ(metric("flotilla_queue_claimed_jobs_total"), 150);
+}
+
+TEST_F(RedisQueueFailure, AWorkerWithoutRoomLeavesADeadOneAlone) {
+  Worker& first = serve(1);
+  auto left = submit("left");
+  ASSERT_TRUE(eventually([&] { return first.count() == 1; }));
+  auto full = options();
+  const auto taken_over = std::make_shared<std::atomic<int>>(0);
+  full.on_worker_gone = [taken_over] { ++*taken_over; };
+  Worker& second = serve(full, 1);
+  auto running = submit("running");
+  ASSERT_TRUE(eventually([&] { return second.count() == 1; }));
+  end(first);
+  // Two heartbeats of the second, and many of its looks, which are more frequent.
+  const auto before = commandStat("xpending", "calls");
+  ASSERT_TRUE(eventually([&] { return commandStat("xpending", "calls") >= before + 2; }));
+  EXPECT_EQ(*taken_over, 0);
+  second.at(0)->complete(JobOutput{});
+  ASSERT_TRUE(eventually([&] { return second.count() == 2; }));
+  EXPECT_EQ(*taken_over, 1);
+  second.at(1)->complete(JobOutput{.body = "done", .env = {}});
+  EXPECT_EQ(get(left)->body, "done");
 }
 
 TEST_F(RedisQueueFailure, ALivingWorkersJobsStayWithIt) {
@@ -303,7 +333,7 @@ TEST_F(RedisQueueFailure, RedisWithoutMemoryIsNamed) {
   EXPECT_NE(refused.error().message().find("OOM"), std::string::npos) << refused.error().message();
   // A result that Redis has no room for is kept, with its entry.
   worker.at(0)->complete(JobOutput{.body = "kept", .env = {}});
-  std::this_thread::sleep_for(milliseconds(300));
+  ASSERT_TRUE(eventually([this] { return commandStat("rpush", "rejected_calls") > 0; }));
   redis({"CONFIG", "SET", "maxmemory", "0"});
   EXPECT_EQ(get(before)->body, "kept");
 }
@@ -406,6 +436,22 @@ TEST_F(RedisQueueFailure, WaitingJobsOfAGatewayThatIsGoneAreDropped) {
   }));
   EXPECT_TRUE(eventually([this] { return streamLength() == 0; }));
   EXPECT_EQ(worker.count(), 0U);
+}
+
+TEST_F(RedisQueueFailure, AJobThatIsNotStartedGivesItsSlotBack) {
+  Worker& worker = serve(1);
+  ASSERT_TRUE(eventually([this] { return redis({"EXISTS", keys_.jobs("e1")}).integer == 1; }));
+  JobEnvelope orphan{.engine_id = "e1",
+                     .gateway_id = "gone",
+                     .issued_ms = nowMs() - 60'000,
+                     .lifetime_ms = 600'000,
+                     .job = {.id = "orphan", .name = "job"}};
+  const std::string text = encodeJob(orphan);
+  forge(text, ClusterKey::fromBytes(secret_).sign(kJobPurpose, text));
+  auto result = submit("1");
+  ASSERT_TRUE(eventually([&] { return worker.count() == 1; }));
+  worker.at(0)->complete(JobOutput{.body = "done", .env = {}});
+  EXPECT_EQ(get(result)->body, "done");
 }
 
 TEST_F(RedisQueueFailure, ACancelIsHeardAfterTheConnectionBroke) {
