@@ -9,6 +9,7 @@
 #include "api-gateway/cluster/calls/create_call.h"
 #include "api-gateway/cluster/calls/events_call.h"
 #include "api-gateway/cluster/calls/gather_call.h"
+#include "api-gateway/cluster/calls/list_call.h"
 #include "api-gateway/cluster/calls/merges.h"
 #include "api-gateway/cluster/calls/upload_call.h"
 #include "api-gateway/cluster/host_feed.h"
@@ -30,6 +31,11 @@ CallPtr gather(ClusterContext& context, Job job, JobQueue::Callbacks callbacks) 
   return std::make_shared<GatherCall>(context, std::move(job), std::move(callbacks), kind, merge);
 }
 
+template <GatherCall::Merge merge>
+CallPtr listed(ClusterContext& context, Job job, JobQueue::Callbacks callbacks) {
+  return std::make_shared<ListCall>(context, std::move(job), std::move(callbacks), merge);
+}
+
 struct Policy {
   std::string_view job;
   MakeCall make;
@@ -42,7 +48,7 @@ constexpr auto kChange = GatherCall::Kind::Change;
 constexpr std::array kPolicies = {
     Policy{"container_create", make<CreateCall>},
     Policy{"container_rename", make<RenameCall>},
-    Policy{"container_list", gather<kQuestion, mergeContainerList>},
+    Policy{"container_list", listed<mergeContainerList>},
     Policy{"exec_create", make<ContainerCall>},
     Policy{"exec_start", make<ExecCall>},
     Policy{"exec_inspect", make<ExecCall>},
@@ -53,7 +59,7 @@ constexpr std::array kPolicies = {
     Policy{"image_load", make<UploadCall>},
     Policy{"image_import", make<UploadCall>},
     Policy{"image_create", make<UploadCall>},  // nothing is sent up: every host pulls
-    Policy{"image_list", gather<kQuestion, mergeImageList>},
+    Policy{"image_list", listed<mergeImageList>},
     Policy{"image_inspect", make<AnyCall>},
     Policy{"image_history", make<AnyCall>},
     Policy{"image_save", make<SaveCall>},

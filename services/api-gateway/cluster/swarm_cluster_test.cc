@@ -418,6 +418,29 @@ TEST_F(SwarmClusterTest, AFilterThatMeansNoHostLeavesAnEmptyList) {
             0U);
 }
 
+TEST_F(SwarmClusterTest, FiltersByTimeReachHostsThatLackWhatTheyName) {
+  one_.put({.id = "a1", .name = "old", .image = "busybox", .created = "2026-01-01T00:00:01Z"});
+  two_.put({.id = "b1", .name = "new", .image = "busybox", .created = "2026-01-01T00:00:02Z"});
+  two_.addImage("special", "sha256:special");
+  start();
+  const auto listed = [this](const std::string& job, const std::string& filters) {
+    return call(job, {}, {{"filters", filters}});
+  };
+  EXPECT_TRUE(
+      listed("container_list", R"({"since":["old"],"before":["node-2/new"],"label":{"a":true}})"));
+  for (FakeEngine* engine : {&one_, &two_}) {
+    EXPECT_EQ(engine->filters(),
+              "{\"before\":[\"2026-01-01T00:00:02Z\"],\"label\":[\"a\"],"
+              "\"since\":[\"2026-01-01T00:00:01Z\"]}");
+  }
+  EXPECT_TRUE(listed("image_list", R"({"before":["special"]})"));
+  EXPECT_EQ(one_.filters(), R"({"before":["0001-01-01T00:00:00Z"]})");
+  const auto missing = listed("container_list", R"({"since":["nobody"]})");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().kind(), ErrorKind::NotFound);
+  EXPECT_EQ(message(missing), "No such container: nobody");
+}
+
 TEST_F(SwarmClusterTest, ImagesAreMergedById) {
   two_.addImage("extra", "sha256:extra");
   two_.addImage("alias", "sha256:busybox");

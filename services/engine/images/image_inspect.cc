@@ -15,7 +15,6 @@ using OrderedJson = nlohmann::ordered_json;
 
 constexpr ApiVersion kNoContainerConfig{1, 45};
 constexpr ApiVersion kImageOnlyConfig{1, 50};
-constexpr const char* kZeroTime = "0001-01-01T00:00:00Z";
 
 struct InspectedImage {
   ImageRecord record;

@@ -131,7 +131,14 @@ class Filter {
 
   Result<void> decideTimes(Transaction& transaction) {
     ImageRecords records(transaction);
+    // A cluster's gateway gives hosts the time of an image that they may not have.
     const auto createdOf = [&records](const std::string& name) -> Result<std::int64_t> {
+      if (name == kZeroTime) {
+        return 0;
+      }
+      if (const auto time = parseRfc3339(name)) {
+        return *time;
+      }
       FLO_TRY_ASSIGN(const std::string id, findImageId(records, name));
       FLO_TRY_ASSIGN(const auto image, records.find(id));
       FLO_TRY_ASSIGN(const ImageDocument document,

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "common/model/port_spec.h"
+#include "engine/images/image_document.h"
 
 namespace flotilla::engine {
 namespace {
@@ -70,6 +71,16 @@ Result<int> parseExitCode(const std::string& value) {
   return code;
 }
 
+/// When a container was made; or the time itself, which a cluster's gateway gives to hosts that do
+/// not have the container.
+Result<std::int64_t> createdAt(ContainerCatalog& catalog, const std::string& value) {
+  if (const auto time = parseRfc3339(value)) {  // names have no colons
+    return *time;
+  }
+  FLO_TRY_ASSIGN(const auto container, catalog.get(value));
+  return container->created_ns;
+}
+
 }  // namespace
 
 Result<ContainerFilters> ContainerFilters::parse(
@@ -96,8 +107,8 @@ Result<ContainerFilters> ContainerFilters::parse(
       } else if (name == "ancestor") {
         parsed.ancestor_ids_.push_back(image_id(value));
       } else if (name == "before" || name == "since") {
-        FLO_TRY_ASSIGN(const auto other, catalog.get(value));
-        (name == "before" ? parsed.before_ns_ : parsed.since_ns_) = other->created_ns;
+        FLO_TRY_ASSIGN(const std::int64_t time, createdAt(catalog, value));
+        (name == "before" ? parsed.before_ns_ : parsed.since_ns_) = time;
       }
     }
   }

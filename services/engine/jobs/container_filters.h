@@ -15,7 +15,8 @@ namespace flotilla::engine {
 class ContainerFilters {
  public:
   /// Errors in Docker's words: InvalidArgument "invalid filter 'foo'"; NotFound for an unknown
-  /// container in before or since. `image_id` resolves an ancestor ("" = no such image).
+  /// container in before or since, where an RFC 3339 time is good as well. `image_id` resolves an
+  /// ancestor ("" = no such image).
   static Result<ContainerFilters> parse(
       std::string_view text, ContainerCatalog& catalog,
       const std::function<std::string(const std::string&)>& image_id);

@@ -90,6 +90,16 @@ class Endpoint(unittest.TestCase):
         info = self.cluster.get("/info")
         self.assertEqual(info["ContainersRunning"], len(listed))
 
+    def test_filters_name_what_one_host_has(self):
+        made = [self.run_detached("aged-%d" % number, "sleep", "1000") for number in range(4)]
+        self.assertEqual({self.cluster.node_of(container) for container in made}, set(self.cluster.named))
+        since = self.docker("ps", "-q", "--no-trunc", "--filter", "since=aged-1").split()
+        self.assertEqual(set(since), set(made[2:]))
+        before = self.docker("ps", "-q", "--no-trunc", "--filter", "name=aged-", "--filter", "before=aged-2").split()
+        self.assertEqual(set(before), set(made[:2]))
+        self.assertEqual(self.docker("images", "-q", "--filter", "since=" + IMAGE), "")
+        self.docker("ps", "--filter", "since=nobody", code=1)
+
     def test_images_go_to_every_host(self):
         self.docker("tag", IMAGE, "busybox:again")
         for node in self.cluster.named:

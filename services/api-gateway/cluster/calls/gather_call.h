@@ -8,7 +8,7 @@
 namespace flotilla::gateway {
 
 /// A job that every host does and whose answers become one.
-class GatherCall final : public ClusterCall {
+class GatherCall : public ClusterCall {
  public:
   /// Makes the client's answer of the hosts'. `answers` is empty when a filter means no host.
   using Merge = JobResult (*)(ClusterContext& context, const Job& job,

@@ -126,6 +126,11 @@ std::vector<std::string> FakeEngine::jobs() {
   return jobs_;
 }
 
+std::string FakeEngine::filters() {
+  const std::lock_guard lock(mutex_);
+  return filters_;
+}
+
 std::string FakeEngine::loaded() {
   const std::lock_guard lock(mutex_);
   return loaded_;
@@ -241,7 +246,8 @@ JobResult FakeEngine::create(const Job& job) {
   return done({{"Id", container.id}, {"Warnings", Json::array()}});
 }
 
-JobResult FakeEngine::list(const Job& /*job*/) {
+JobResult FakeEngine::list(const Job& job) {
+  filters_ = job.env.get("filters");
   Json rows = Json::array();
   for (const auto& [id, container] : containers_) {
     rows.push_back(summary(container));
@@ -279,11 +285,15 @@ JobResult FakeEngine::change(const Job& job) {
     emit("exec_create: sh", *container, exec);
     return done({{"Id", exec}});
   }
-  return done({{"Id", container->id}, {"Name", "/" + container->name}, {"On", name_}});
+  return done({{"Id", container->id},
+               {"Name", "/" + container->name},
+               {"Created", container->created},
+               {"On", name_}});
 }
 
 JobResult FakeEngine::images(const Job& job) {
   if (job.name == "image_list") {
+    filters_ = job.env.get("filters");
     Json list = Json::array();
     for (const auto& [name, id] : images_) {
       list.push_back({{"Id", id}, {"RepoTags", {name}}, {"Created", 1}, {"Containers", -1}});

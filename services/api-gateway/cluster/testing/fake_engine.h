@@ -20,7 +20,7 @@ namespace flotilla::gateway {
 class FakeEngine {
  public:
   struct Container {
-    std::string id, name, image, state = "created";
+    std::string id, name, image, state = "created", created = "2026-01-01T00:00:00.5Z";
     std::int64_t memory = 0;
   };
 
@@ -53,6 +53,8 @@ class FakeEngine {
   /// Names of the jobs it has taken, but for reports and events.
   [[nodiscard]] std::vector<std::string> jobs();
   [[nodiscard]] const std::string& id() const { return id_; }
+  /// Filters of the last list of containers or images.
+  [[nodiscard]] std::string filters();
   /// Bytes of the archive that the last image_load brought.
   [[nodiscard]] std::string loaded();
   /// Text that image_load answers with.
@@ -88,6 +90,7 @@ class FakeEngine {
   std::map<std::string, std::string> images_;  // name -> id
   std::set<std::string> volumes_;
   std::vector<std::string> jobs_;
+  std::string filters_;
   std::string loaded_;
   std::int64_t clock_ = 1000;
 };
