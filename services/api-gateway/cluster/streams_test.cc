@@ -182,6 +182,44 @@ TEST_F(StreamsTest, WhatOneHostCouldNotLoadIsSaidAtTheEnd) {
   EXPECT_NE(heard().find("\"error\":\"node-2: no space\""), std::string::npos);
 }
 
+TEST_F(StreamsTest, WhatOneHostRefusedWithoutAWordIsSaidAtTheEnd) {
+  two_.load_answer = "";
+  two_.load_result = Error{ErrorKind::Internal, "no space"};
+  start();
+  const auto outcome = open("image_load");
+  send("archive");
+  endInput();
+  EXPECT_TRUE(eventually([&] { return ended_.load(); }));
+  EXPECT_NE(heard().find("Loaded image"), std::string::npos);
+  EXPECT_NE(heard().find("\"error\":\"node-2: no space\""), std::string::npos) << heard();
+}
+
+TEST_F(StreamsTest, AHostThatDiesBeforeItsResultDoesNotHoldUpALoad) {
+  two_.lose_load_result = true;
+  start();
+  const auto outcome = open("image_load");
+  send("archive");
+  endInput();
+  EXPECT_TRUE(hears("Loaded image"));
+  EXPECT_TRUE(eventually([&] { return !two_.loaded().empty(); }));
+  two_.die();
+  EXPECT_TRUE(eventually([&] { return ended_.load(); }));
+  EXPECT_TRUE(hears("\"error\":\"node-2: no worker serves engine id-node-2\"")) << heard();
+}
+
+TEST_F(StreamsTest, HostsThatAreDownAreNamedAtTheEndOfALoad) {
+  start();
+  two_.die();
+  EXPECT_TRUE(becomes("node-2", "Unhealthy"));
+  const auto outcome = open("image_load");
+  send("archive");
+  endInput();
+  EXPECT_TRUE(eventually([&] { return ended_.load(); }));
+  EXPECT_EQ(heard(),
+            one_.load_answer +
+                "{\"status\":\"Not done on node-2: no worker serves engine id-node-2\"}\n");
+}
+
 TEST_F(StreamsTest, AHostThatHangsDoesNotHoldUpALoad) {
   start();
   one_.hang();

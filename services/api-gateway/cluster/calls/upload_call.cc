@@ -32,6 +32,9 @@ struct UploadCall::Branch {
   bool moved = false;  // took something since the last look
   std::string output;  // an unfinished line of its answer
   std::optional<JobResult> result;
+  bool told = false;  // why it failed
+
+  [[nodiscard]] bool over() const { return settled && !stream && result; }
 };
 
 std::vector<UploadCall::BranchPtr> UploadCall::open() const {
@@ -169,13 +172,18 @@ void UploadCall::drop(const BranchPtr& branch, const Error& why) {
   if (const auto stream = std::exchange(branch->stream, nullptr)) {
     stream->abort();
   }
-  errors_.emplace_back(branch->host->name(), why.message());
+  addError(branch, why.message());
   if (isSilence(*branch->result)) {
     context_.membership.suspect(branch->host);
   }
   startIfReady();
   pumpInput();
   finishIfComplete();
+}
+
+void UploadCall::addError(const BranchPtr& branch, const std::string& text) {
+  branch->told = true;
+  errors_.emplace_back(branch->host->name(), text);
 }
 
 void UploadCall::startIfReady() {
@@ -304,7 +312,7 @@ void UploadCall::takeLine(const BranchPtr& branch, const std::string& line) {
     return;
   }
   if (const auto error = json::stringOr(*document, "error", ""); error && !error->empty()) {
-    errors_.emplace_back(branch->host->name(), *error);
+    addError(branch, *error);
     return;
   }
   const auto id = json::stringOr(*document, "id", "");
@@ -333,9 +341,8 @@ std::string UploadCall::errorText() const {
 }
 
 void UploadCall::finishIfComplete() {
-  const bool complete = std::ranges::all_of(branches_, [](const BranchPtr& branch) {
-    return branch->settled && !branch->stream && branch->result;
-  });
+  const bool complete =
+      std::ranges::all_of(branches_, [](const BranchPtr& branch) { return branch->over(); });
   if (!complete || finished()) {
     return;
   }
@@ -349,6 +356,11 @@ void UploadCall::finishIfComplete() {
     stream_->finish();
     close(refused ? JobResult(mergedError(answers)) : JobResult(JobOutput{}));
     return;
+  }
+  for (const BranchPtr& branch : branches_) {
+    if (!*branch->result && !branch->told) {
+      addError(branch, branch->result->error().message());
+    }
   }
   if (job_.name != "image_import") {  // its lines are the image's ID
     for (const std::string& reason : absent_) {
@@ -366,7 +378,7 @@ void UploadCall::finishIfComplete() {
 void UploadCall::hostDown(const HostPtr& host) {
   ClusterCall::hostDown(host);
   for (const BranchPtr& branch : std::vector(branches_)) {
-    if (branch->host == host && (!branch->settled || branch->stream) && !finished()) {
+    if (branch->host == host && !branch->over() && !finished()) {
       drop(branch, Error{ErrorKind::Unavailable, host->error});
     }
   }

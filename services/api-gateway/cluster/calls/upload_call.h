@@ -33,6 +33,7 @@ class UploadCall final : public ClusterCall {
   void connected(const BranchPtr& branch, Result<net::StreamPtr> stream);
   void resultOf(const BranchPtr& branch, JobResult result);
   void drop(const BranchPtr& branch, const Error& why);
+  void addError(const BranchPtr& branch, const std::string& text);
   void startIfReady();
   void clientCame(net::StreamPtr client);
 

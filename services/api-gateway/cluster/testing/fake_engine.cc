@@ -365,7 +365,11 @@ void FakeEngine::load(const JobContextPtr& context) {
     std::make_shared<Intake>(*std::move(stream), [this, context](std::string bytes) {
       const std::lock_guard lock(mutex_);
       loaded_ = std::move(bytes);
-      context->complete(JobOutput{});
+      if (lose_load_result) {
+        kept_.push_back(context);
+      } else {
+        context->complete(load_result);
+      }
       return load_answer;
     })->start();
   });

@@ -57,6 +57,9 @@ class FakeEngine {
   [[nodiscard]] std::string filters();
   /// Bytes of the archive that the last image_load brought.
   [[nodiscard]] std::string loaded();
+  /// What image_load comes to when it has said that; set before it is asked.
+  JobResult load_result = JobOutput{};
+  bool lose_load_result = false;  // it never comes
   /// Text that image_load answers with.
   std::string load_answer = "{\"stream\":\"Loaded image: busybox:latest\\n\"}\n";
 
