@@ -50,7 +50,8 @@ def archive(packages):
     try:
         root, cache = os.path.join(work, "root"), os.path.join(FOLDER, "debs")
         os.makedirs(cache, exist_ok=True)
-        made = subprocess.run(["debootstrap", "--variant=minbase", "--cache-dir=" + cache, "--include=" + ",".join(wanted), suite(), root,
+        # In mounts of its own: what debootstrap mounts goes with it, however it ends.
+        made = subprocess.run(["unshare", "--mount", "debootstrap", "--variant=minbase", "--cache-dir=" + cache, "--include=" + ",".join(wanted), suite(), root,
                                mirror()], capture_output=True, text=True, timeout=TIMEOUT, check=False)
         if made.returncode != 0:
             raise RuntimeError("debootstrap: " + "\n".join(made.stdout.splitlines()[-10:]) + made.stderr)

@@ -137,32 +137,28 @@ std::string statusText(const ContainerState& state, std::int64_t now_ns) {
   return "";
 }
 
-ContainerView::RenderedPtr ContainerView::rendered(const ContainerRecord& record) {
+template <class Document>
+template <class Render>
+std::shared_ptr<const Document> ContainerView::Cache<Document>::get(const ContainerRecord& record,
+                                                                    Render render) {
   {
     const std::lock_guard lock(mutex_);
-    const auto known = cache_.find(record.id);
-    if (known != cache_.end() && known->second->revision == record.revision) {
-      return known->second;
+    const auto known = entries_.find(record.id);
+    if (known != entries_.end() && known->second.revision == record.revision) {
+      return known->second.document;
     }
   }
-  auto fresh = render(record);
+  auto fresh = std::make_shared<const Document>(render(record));
   const std::lock_guard lock(mutex_);
-  if (cache_.size() >= kMaxCached) {
-    cache_.clear();  // of containers long gone, most of it
+  if (entries_.size() >= kMaxCached) {
+    entries_.clear();  // of containers long gone, most of it
   }
-  cache_[record.id] = fresh;
+  entries_[record.id] = {record.revision, fresh};
   return fresh;
 }
 
-ContainerView::RenderedPtr ContainerView::render(const ContainerRecord& record) const {
-  auto fresh = std::make_shared<Rendered>();
-  fresh->revision = record.revision;
-  renderInspect(record, *fresh);
-  renderSummary(record, *fresh);
-  return fresh;
-}
-
-void ContainerView::renderInspect(const ContainerRecord& record, Rendered& into) const {
+ContainerView::Inspection ContainerView::renderInspection(const ContainerRecord& record) const {
+  Inspection into;
   const ContainerSpec& spec = *record.spec;
   const bool ran = record.state.started_ns != 0;
   const std::string base = paths_.container(record.id);
@@ -187,7 +183,7 @@ void ContainerView::renderInspect(const ContainerRecord& record, Rendered& into)
       .member("ProcessLabel", "")
       .member("AppArmorProfile", "")
       .key("ExecIDs");
-  into.inspect_head = out.take();
+  into.head = out.take();
   JsonWriter tail;
   tail.beginObject().key("HostConfig");  // its opening brace is dropped below
   writeHostConfig(tail, spec);
@@ -205,7 +201,7 @@ void ContainerView::renderInspect(const ContainerRecord& record, Rendered& into)
       .member("WorkDir", base + "/work")
       .endObject();
   tail.member("Name", "overlay2").endObject();
-  into.inspect_tail = "," + tail.take().substr(1);
+  into.tail = "," + tail.take().substr(1);
   JsonWriter last;
   last.beginObject().key("Mounts");
   writeMounts(last, spec, MountDetail::Inspect);
@@ -214,10 +210,12 @@ void ContainerView::renderInspect(const ContainerRecord& record, Rendered& into)
   last.key("NetworkSettings");
   writeNetworkSettings(last, record);
   last.endObject();
-  into.inspect_last = "," + last.take().substr(1);
+  into.last = "," + last.take().substr(1);
+  return into;
 }
 
-void ContainerView::renderSummary(const ContainerRecord& record, Rendered& into) {
+ContainerView::Summary ContainerView::renderSummary(const ContainerRecord& record) {
+  Summary into;
   const ContainerSpec& spec = *record.spec;
   JsonWriter head;
   head.beginObject().member("Id", record.id);
@@ -228,12 +226,12 @@ void ContainerView::renderSummary(const ContainerRecord& record, Rendered& into)
       .member("Created", record.created_ns / kSecond)
       .key("Ports");
   writeListPorts(head, record);
-  into.summary_head = head.take();
+  into.head = head.take();
   JsonWriter middle;
   middle.beginObject()
       .mapMember("Labels", spec.config.labels)
       .member("State", statusName(record.state.status));
-  into.summary_middle = "," + middle.take().substr(1) + ",\"Status\":\"";
+  into.middle = "," + middle.take().substr(1) + ",\"Status\":\"";
   JsonWriter tail;
   tail.beginObject().key("HostConfig").beginObject().member("NetworkMode", spec.host.network_mode);
   if (!spec.host.annotations.empty()) {
@@ -245,39 +243,40 @@ void ContainerView::renderSummary(const ContainerRecord& record, Rendered& into)
   tail.endObject().key("Mounts");
   writeMounts(tail, spec, MountDetail::List);
   tail.endObject();
-  into.summary_tail = "\"," + tail.take().substr(1);
+  into.tail = "\"," + tail.take().substr(1);
+  return into;
 }
 
 std::string ContainerView::inspect(const ContainerRecord& record,
                                    const std::vector<std::string>& exec_ids,
                                    const std::optional<DiskUse>& size) {
-  const RenderedPtr parts = rendered(record);
+  const auto parts = inspections_.get(
+      record, [this](const ContainerRecord& changed) { return renderInspection(changed); });
   JsonWriter ids;
   exec_ids.empty() ? ids.null() : ids.value(exec_ids);
   std::string out;
-  out.reserve(parts->inspect_head.size() + parts->inspect_tail.size() + parts->inspect_last.size() +
-              256);
-  out += parts->inspect_head;
+  out.reserve(parts->head.size() + parts->tail.size() + parts->last.size() + 256);
+  out += parts->head;
   out += ids.text();
-  out += parts->inspect_tail;
+  out += parts->tail;
   if (size) {
     out += ",\"SizeRw\":" + std::to_string(size->writable) +
            ",\"SizeRootFs\":" + std::to_string(size->root);
   }
-  out += parts->inspect_last;
+  out += parts->last;
   return out;
 }
 
 void ContainerView::appendSummary(std::string& out, const ContainerRecord& record,
                                   std::int64_t now_ns, const std::optional<DiskUse>& size) {
-  const RenderedPtr parts = rendered(record);
-  out += parts->summary_head;
+  const auto parts = summaries_.get(record, &ContainerView::renderSummary);
+  out += parts->head;
   if (size) {
     out += sizes(*size);
   }
-  out += parts->summary_middle;
+  out += parts->middle;
   out += statusText(record.state, now_ns);
-  out += parts->summary_tail;
+  out += parts->tail;
 }
 
 }  // namespace flotilla::engine

@@ -31,22 +31,36 @@ class ContainerView {
                      const std::optional<DiskUse>& size);
 
  private:
-  struct Rendered {
-    std::uint64_t revision = 0;
-    std::string inspect_head, inspect_tail, inspect_last;    // around ExecIDs and sizes
-    std::string summary_head, summary_middle, summary_tail;  // around sizes and Status
+  // Apart from each other: a list of a thousand new containers must not cost their inspection.
+  struct Inspection {
+    std::string head, tail, last;  // around ExecIDs and sizes
   };
-  using RenderedPtr = std::shared_ptr<const Rendered>;
+  struct Summary {
+    std::string head, middle, tail;  // around sizes and Status
+  };
+  template <class Document>
+  class Cache {
+   public:
+    /// What is known of the record's revision, else what `render` says.
+    template <class Render>
+    std::shared_ptr<const Document> get(const ContainerRecord& record, Render render);
 
-  RenderedPtr rendered(const ContainerRecord& record);
-  [[nodiscard]] RenderedPtr render(const ContainerRecord& record) const;
-  void renderInspect(const ContainerRecord& record, Rendered& into) const;
-  static void renderSummary(const ContainerRecord& record, Rendered& into);
+   private:
+    struct Entry {
+      std::uint64_t revision = 0;
+      std::shared_ptr<const Document> document;
+    };
+    std::mutex mutex_;  // guards entries_
+    std::unordered_map<std::string, Entry> entries_;
+  };
+
+  [[nodiscard]] Inspection renderInspection(const ContainerRecord& record) const;
+  static Summary renderSummary(const ContainerRecord& record);
 
   const Paths& paths_;
   ImageSource& images_;
-  std::mutex mutex_;  // guards cache_
-  std::unordered_map<std::string, RenderedPtr> cache_;
+  Cache<Inspection> inspections_;
+  Cache<Summary> summaries_;
 };
 
 /// "Up 5 seconds", "Exited (0) 3 minutes ago": the Status of `docker ps`.
