@@ -9,6 +9,8 @@
 namespace flotilla::engine {
 namespace {
 
+constexpr std::size_t kMostFresh = 4096;
+
 bool newer(const ContainerRecordPtr& a, const ContainerRecordPtr& b) {
   return a->created_ns != b->created_ns ? a->created_ns > b->created_ns : a->id < b->id;
 }
@@ -81,20 +83,36 @@ Result<void> ContainerCatalog::refresh() {
   return {};
 }
 
+void ContainerCatalog::inserted(const ContainerRecord& record) {
+  const std::unique_lock lock(mutex_);
+  if (fresh_.size() < kMostFresh) {
+    fresh_[record.id] = {record.spec_revision, record.spec};
+  }
+}
+
+/// refresh_mutex_ keeps by_id_ still: only who has it changes it.
+ContainerCatalog::Spec ContainerCatalog::known(const Specs& fresh, const std::string& id) const {
+  if (const auto old = by_id_.find(id); old != by_id_.end()) {
+    return {old->second->spec_revision, old->second->spec};
+  }
+  const auto made = fresh.find(id);
+  return made == fresh.end() ? Spec() : made->second;
+}
+
 Result<void> ContainerCatalog::load() {
   std::uint64_t revision = 0;
+  Specs fresh;
   {
-    const std::shared_lock lock(mutex_);
+    const std::unique_lock lock(mutex_);
     revision = revision_;
+    fresh.swap(fresh_);
   }
   std::vector<ContainerRecord> changed;
   std::vector<std::pair<std::string, std::uint64_t>> removed;
   std::size_t count = 0;
   FLO_TRY(database_.read([&](Transaction& transaction) -> Result<void> {
-    // refresh_mutex_ keeps by_id_ still: only this thread changes it.
-    FLO_TRY_ASSIGN(changed, containersSince(transaction, revision, [this](const std::string& id) {
-                     const auto known = by_id_.find(id);
-                     return known == by_id_.end() ? 0 : known->second->spec_revision;
+    FLO_TRY_ASSIGN(changed, containersSince(transaction, revision, [&](const std::string& id) {
+                     return known(fresh, id).revision;
                    }));
     FLO_TRY_ASSIGN(removed, removalsSince(transaction, revision));
     FLO_TRY_ASSIGN(count, containerCount(transaction));
@@ -104,6 +122,9 @@ Result<void> ContainerCatalog::load() {
     const std::unique_lock lock(mutex_);
     for (auto& record : changed) {
       revision_ = std::max(revision_, record.revision);
+      if (!record.spec) {
+        record.spec = known(fresh, record.id).spec;
+      }
       put(std::move(record));
     }
     for (const auto& [id, at] : removed) {
@@ -142,9 +163,6 @@ Result<void> ContainerCatalog::dropForgotten() {
 void ContainerCatalog::put(ContainerRecord record) {
   const auto known = by_id_.find(record.id);
   if (known != by_id_.end()) {
-    if (!record.spec) {
-      record.spec = known->second->spec;
-    }
     if (known->second->name != record.name) {
       // Another container may have taken the old name in the same batch.
       if (const auto named = id_by_name_.find(known->second->name);

@@ -28,10 +28,19 @@ class ContainerCatalog {
   Result<ContainerRecordPtr> find(const std::string& id);
   /// Newest first.
   Result<std::vector<ContainerRecordPtr>> list();
+  /// For who has inserted `record` and committed: spares decoding its spec again.
+  void inserted(const ContainerRecord& record);
 
  private:
+  struct Spec {
+    std::uint64_t revision = 0;
+    std::shared_ptr<const ContainerSpec> spec;
+  };
+  using Specs = std::unordered_map<std::string, Spec>;
+
   Result<void> refresh();
   Result<void> load();
+  [[nodiscard]] Spec known(const Specs& fresh, const std::string& id) const;
   void put(ContainerRecord record);
   void erase(const std::string& id);
   Result<void> dropForgotten();
@@ -46,6 +55,7 @@ class ContainerCatalog {
   std::unordered_map<std::string, ContainerRecordPtr> by_id_;
   std::unordered_map<std::string, std::string> id_by_name_;
   std::vector<ContainerRecordPtr> newest_first_;
+  Specs fresh_;                                            // inserted here, and not loaded since
   std::unordered_map<std::string, std::size_t> position_;  // in newest_first_
   bool unsorted_ = false;
 };

@@ -80,7 +80,7 @@ Error nameConflict(const std::string& name, const std::string& owner_id) {
                    " that name."};
 }
 
-Result<void> insertContainer(Transaction& transaction, const ContainerRecord& record) {
+Result<void> insertContainer(Transaction& transaction, ContainerRecord& record) {
   FLO_TRY_ASSIGN(const auto owner, ownerOfName(transaction, record.name));
   if (owner) {
     return nameConflict(record.name, *owner);
@@ -91,6 +91,7 @@ Result<void> insertContainer(Transaction& transaction, const ContainerRecord& re
                                      " spec_revision, " +
                                      std::string(kStateColumns) +
                                      ") VALUES(?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+  record.revision = record.spec_revision = static_cast<std::uint64_t>(revision);
   insert.bind(record.id).bind(record.name).bind(record.created_ns).bind(revision).bind(revision);
   bindState(insert, record.state);
   FLO_TRY(insert.run());

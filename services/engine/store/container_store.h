@@ -22,8 +22,9 @@ struct Tombstone {
   std::string error;
 };
 
-/// Errors: Conflict in Docker's words when the name is taken; AlreadyExists when the id is.
-Result<void> insertContainer(Transaction& transaction, const ContainerRecord& record);
+/// Sets the record's revisions. Errors: Conflict in Docker's words when the name is taken;
+/// AlreadyExists when the id is.
+Result<void> insertContainer(Transaction& transaction, ContainerRecord& record);
 
 /// The whole row, spec included. nullopt: no such id.
 Result<std::optional<ContainerRecord>> loadContainer(Transaction& transaction,

@@ -149,6 +149,26 @@ TEST_F(ContainerStoreTest, CatalogFollowsEveryChange) {
   EXPECT_EQ(catalog_->list().value().at(0)->id, "cc33");
 }
 
+TEST_F(ContainerStoreTest, CatalogTakesOverTheSpecOfWhatWasInsertedHere) {
+  ContainerRecord record;
+  record.id = "made";
+  record.name = "web";
+  record.spec = std::make_shared<const ContainerSpec>();
+  ASSERT_TRUE(
+      write([&](Transaction& transaction) { return insertContainer(transaction, record); }));
+  catalog_->inserted(record);
+  EXPECT_EQ(catalog_->get("web").value()->spec, record.spec);
+  ASSERT_TRUE(setStatus("made", ContainerStatus::Running));
+  EXPECT_EQ(catalog_->get("web").value()->spec, record.spec);
+
+  ContainerSpec other;
+  other.image = "other";
+  ASSERT_TRUE(
+      write([&](Transaction& transaction) { return replaceSpec(transaction, "made", other); }));
+  catalog_->inserted(record);  // late: the row has another by now
+  EXPECT_EQ(catalog_->get("web").value()->spec->image, "other");
+}
+
 TEST_F(ContainerStoreTest, ACatalogThatWasNotAskedForLongForgetsWhatWasRemoved) {
   for (const std::string name : {"aa11", "bb22", "cc33"}) {
     ASSERT_TRUE(insert(name, name));
