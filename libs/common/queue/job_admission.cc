@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/log/log.h"
+#include "common/queue/queue_errors.h"
 
 namespace flotilla {
 namespace {
@@ -20,10 +21,6 @@ std::string_view field(const RedisReply& fields, std::string_view name) {
     }
   }
   return {};
-}
-
-Error cancelledBeforeItsStart() {
-  return {ErrorKind::Unavailable, "the client went away before the job started"};
 }
 
 }  // namespace
@@ -76,11 +73,10 @@ void JobAdmission::take(const RedisReply& entry, Delivery delivery) {
     if (counters_.expired != nullptr) {
       counters_.expired->Increment();
     }
-    return answer(id, *envelope,
-                  Error{ErrorKind::DeadlineExceeded, "no worker took the job in time"});
+    return answer(id, *envelope, notTakenInTime());
   }
   if (parts_.cancels.takeRecent(envelope->job.id)) {
-    return answer(id, *envelope, cancelledBeforeItsStart());
+    return answer(id, *envelope, clientGone());
   }
   if (delivery == Delivery::Again || age > kFreshMs || !parts_.cancels.listening()) {
     return check(id, std::make_shared<JobEnvelope>(*std::move(envelope)));
@@ -124,7 +120,7 @@ void JobAdmission::check(const std::string& entry, const std::shared_ptr<JobEnve
 void JobAdmission::checked(const std::string& entry, JobEnvelope& envelope, bool cancelled,
                            bool orphaned) {
   if (cancelled) {
-    answer(entry, envelope, cancelledBeforeItsStart());
+    answer(entry, envelope, clientGone());
   } else if (orphaned) {
     refuse(entry, counters_.orphaned, "its gateway is gone");
   } else {

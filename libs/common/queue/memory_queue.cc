@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/job/cancel_hook.h"
+#include "common/queue/queue_errors.h"
 
 namespace flotilla {
 namespace {
@@ -82,10 +83,6 @@ class MemoryContext final : public JobContext {
 
 using MemoryContextPtr = std::shared_ptr<MemoryContext>;
 
-Error nobodyServes(const std::string& engine_id) {
-  return Error{ErrorKind::Unavailable, "no worker serves engine " + engine_id};
-}
-
 }  // namespace
 
 class MemoryQueue::Core final : public Completion, public std::enable_shared_from_this<Core> {
@@ -116,8 +113,7 @@ class MemoryQueue::Core final : public Completion, public std::enable_shared_fro
       }
     }
     if (waiting) {
-      waiting->complete(
-          Error{ErrorKind::Unavailable, "the client went away before the job started"});
+      waiting->complete(clientGone());
     }
     if (running) {
       running->cancel();
@@ -149,7 +145,7 @@ class MemoryQueue::Core final : public Completion, public std::enable_shared_fro
       idle_.wait(lock, [&] { return !engines_[engine_id].dispatching; });
     }
     for (const auto& context : orphans) {
-      context->complete(nobodyServes(engine_id));
+      context->complete(notServed(engine_id));
     }
   }
 
@@ -189,14 +185,13 @@ class MemoryQueue::Core final : public Completion, public std::enable_shared_fro
     const std::lock_guard lock(mutex_);
     auto& engine = engines_[context->engineId()];
     if (!engine.deliver) {
-      return nobodyServes(context->engineId());
+      return notServed(context->engineId());
     }
     if (engine.waiting.size() >= options_.max_waiting) {
-      return Error{ErrorKind::Unavailable,
-                   "the job queue of engine " + context->engineId() + " is full"};
+      return queueFull(context->engineId());
     }
     if (running_.contains(context->job().id)) {
-      return Error{ErrorKind::AlreadyExists, "job " + context->job().id + " is running already"};
+      return runsAlready(context->job().id);
     }
     engine.waiting.push_back(context);
     return std::nullopt;
@@ -241,23 +236,23 @@ class MemoryQueue::Core final : public Completion, public std::enable_shared_fro
 
   void expireLater(const MemoryContextPtr& context, std::chrono::milliseconds lifetime) {
     // Timers belong to the reactor's thread. A job that was delivered by then is left alone.
-    timers_.post([core = weak_from_this(), job_id = context->job().id, lifetime,
-                  timers = &timers_] {
-      timers->runAfter(lifetime, [core, job_id] {
-        const auto alive = core.lock();
-        if (!alive) {
-          return;
-        }
-        MemoryContextPtr expired;
-        {
-          const std::lock_guard lock(alive->mutex_);
-          expired = alive->takeWaiting(job_id);
-        }
-        if (expired) {
-          expired->complete(Error{ErrorKind::DeadlineExceeded, "no worker took the job in time"});
-        }
-      });
-    });
+    timers_.post(
+        [core = weak_from_this(), job_id = context->job().id, lifetime, timers = &timers_] {
+          timers->runAfter(lifetime, [core, job_id] {
+            const auto alive = core.lock();
+            if (!alive) {
+              return;
+            }
+            MemoryContextPtr expired;
+            {
+              const std::lock_guard lock(alive->mutex_);
+              expired = alive->takeWaiting(job_id);
+            }
+            if (expired) {
+              expired->complete(notTakenInTime());
+            }
+          });
+        });
   }
 
   Reactor& timers_;
