@@ -4,7 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "common/log/log.h"
 #include "common/net/read_only.h"
 
 namespace flotilla::engine {
@@ -14,7 +13,7 @@ constexpr std::size_t kBatch = 256;
 
 }  // namespace
 
-void EventFollower::start(net::StreamPtr stream, std::function<void()> done) {
+void EventFollower::start(net::StreamPtr stream, Done done) {
   stream_ = std::move(stream);
   done_ = std::move(done);
   const auto self = shared_from_this();
@@ -81,8 +80,7 @@ bool EventFollower::flush() {
 bool EventFollower::fill() {
   const auto batch = events_.after(range_.position, kBatch);
   if (!batch) {
-    log::error("cannot read events", {{"error", batch.error().message()}});
-    finish();
+    finish(Error(batch.error()).context("cannot read events"));
     return false;
   }
   for (const Event& event : *batch) {
@@ -98,7 +96,7 @@ bool EventFollower::fill() {
   return !batch->empty();
 }
 
-void EventFollower::finish() {
+void EventFollower::finish(Result<void> how) {
   if (std::exchange(finished_, true)) {
     return;
   }
@@ -106,12 +104,12 @@ void EventFollower::finish() {
   if (timer_ != 0) {
     reactor_.cancelTimer(timer_);
   }
+  std::exchange(done_, nullptr)(std::move(how));
   stream_->shutdownWrite();
   // The stream holds callbacks that hold this: it goes once they cannot run any more.
   reactor_.post([self = shared_from_this()] {
     self->stream_->close();
     self->stream_.reset();
-    self->done_();
   });
 }
 

@@ -26,8 +26,11 @@ class EventFollower : public std::enable_shared_from_this<EventFollower> {
   EventFollower(Reactor& reactor, EventStore& events, EventFilter filter, EventRange range)
       : reactor_(reactor), events_(events), filter_(std::move(filter)), range_(range) {}
 
-  /// `done` runs at the end, after the stream was closed.
-  void start(net::StreamPtr stream, std::function<void()> done);
+  using Done = std::function<void(Result<void>)>;
+
+  /// `done` runs when everything is written, before the stream ends; an error: what was to come
+  /// could not be read.
+  void start(net::StreamPtr stream, Done done);
   /// Any thread.
   void cancel();
 
@@ -35,14 +38,14 @@ class EventFollower : public std::enable_shared_from_this<EventFollower> {
   void pump();
   bool flush();
   bool fill();
-  void finish();
+  void finish(Result<void> how = {});
 
   Reactor& reactor_;
   EventStore& events_;
   const EventFilter filter_;
   EventRange range_;
   net::StreamPtr stream_;
-  std::function<void()> done_;
+  Done done_;
   std::string out_;
   std::size_t sent_ = 0;  // of out_
   EventStore::SubscriptionId subscription_ = 0;

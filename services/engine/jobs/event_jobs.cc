@@ -68,7 +68,9 @@ Result<void> follow(EventJobParts& parts, const JobContextPtr& context) {
         alive->cancel();
       }
     });
-    follower->start(std::move(*stream), [context] { context->complete(JobOutput{}); });
+    follower->start(std::move(*stream), [context](Result<void> how) {
+      context->complete(how ? JobResult(JobOutput{}) : JobResult(std::move(how).error()));
+    });
   });
   context->established(std::move(message));
   return {};

@@ -39,16 +39,14 @@ void StreamingJob::run() {
   if (!done && failure_ == StreamFailure::Line) {
     (void)stream.write(errorLine(done.error()));  // a client that is gone cannot be told
   }
+  // First the result, for which the gateway holds back the end of its response.
+  const bool told = !done && failure_ == StreamFailure::Line;
+  context_->complete(done || told ? JobResult(JobOutput{}) : JobResult(std::move(done).error()));
   (void)::shutdown(fd_.get(), SHUT_WR);
-  if (!done && failure_ == StreamFailure::Line) {
+  if (told) {
     drain(stream);
   }
   fd_.reset();
-  if (done || failure_ == StreamFailure::Line) {
-    context_->complete(JobOutput{});
-  } else {
-    context_->complete(std::move(done).error());
-  }
 }
 
 /// Closing with input unread would reset the connection and take the error line with it.

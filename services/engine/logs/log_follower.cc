@@ -152,19 +152,19 @@ void LogFollower::finish(Result<void> result) {
     watch_->unsubscribe(subscription_);
   }
   reactor_.cancelTimer(until_timer_);
-  if (result) {
+  const auto self = shared_from_this();  // what holds us may go with `done`
+  const bool whole = result.has_value();
+  if (const Done done = std::exchange(done_, nullptr)) {
+    done(std::move(result));
+  }
+  if (whole) {
     stream_->shutdownWrite();
     stream_->close();
   } else {
     stream_->abort();
   }
   // The stream's callbacks hold this object: let go of them from outside of any of them.
-  reactor_.post([self = shared_from_this(), result = std::move(result)]() mutable {
-    self->stream_ = nullptr;
-    if (const Done done = std::exchange(self->done_, nullptr)) {
-      done(std::move(result));
-    }
-  });
+  reactor_.post([self] { self->stream_ = nullptr; });
 }
 
 }  // namespace flotilla::engine

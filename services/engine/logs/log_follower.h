@@ -24,8 +24,8 @@ class LogFollower : public std::enable_shared_from_this<LogFollower> {
   static std::shared_ptr<LogFollower> create(Reactor& reactor, LogWatch* watch, std::string path,
                                              LogReader reader, LogOptions options);
 
-  /// Begins; on the reactor's thread, at most once. `done` runs there, after the stream was closed
-  /// (its output ended properly, unless it broke or was cancelled).
+  /// Begins; on the reactor's thread, at most once. `done` runs there, when everything is written
+  /// and before the stream ends (properly, unless it broke or was cancelled).
   void start(net::StreamPtr stream, Done done);
 
   /// No more will be written to the log: what is there is sent, then the follower ends. Any thread.

@@ -26,7 +26,11 @@ class LogFollowerTest : public ::testing::Test {
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()), 0);
     peer_ = UniqueFd(fds[1]);
     follower->start(net::makeSocketStream(*reactor_, UniqueFd(fds[0])),
-                    [this](Result<void> result) { result_ = std::move(result); });
+                    [this](Result<void> result) {
+                      read();
+                      ended_before_result_ = end_of_input_;
+                      result_ = std::move(result);
+                    });
     return follower;
   }
   static LogOptions options(bool follow) {
@@ -66,8 +70,21 @@ class LogFollowerTest : public ::testing::Test {
   UniqueFd peer_;
   std::string received_;
   bool end_of_input_ = false;
+  bool ended_before_result_ = false;
   std::optional<Result<void>> result_;
 };
+
+/// A gateway holds its client's last byte back until it knows the result.
+TEST_F(LogFollowerTest, TellsItsResultWhenAllIsWrittenAndBeforeTheEnd) {
+  log_.write("1");
+  begin(options(false));
+  ASSERT_TRUE(finished());
+  EXPECT_TRUE(*result_);
+  EXPECT_FALSE(ended_before_result_);
+  EXPECT_EQ(received_, "1\n");
+  read();
+  EXPECT_TRUE(end_of_input_);
+}
 
 TEST_F(LogFollowerTest, SendsWhatThereIsAndEnds) {
   log_.write("1");

@@ -87,12 +87,12 @@ void StatsFollower::finish() {
     return;
   }
   reactor_.cancelTimer(timer_);
+  std::exchange(done_, nullptr)();
   stream_->shutdownWrite();
   // The stream holds callbacks that hold this: it goes once they cannot run any more.
   reactor_.post([self = shared_from_this()] {
     self->stream_->close();
     self->stream_.reset();
-    self->done_();
   });
 }
 

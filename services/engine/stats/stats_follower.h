@@ -40,7 +40,7 @@ class StatsFollower : public std::enable_shared_from_this<StatsFollower> {
   StatsFollower(Reactor& reactor, ThreadPool& pool, Options options)
       : reactor_(reactor), pool_(pool), options_(std::move(options)) {}
 
-  /// `done` runs at the end, after the stream was closed.
+  /// `done` runs when everything is written, before the stream ends.
   void start(net::StreamPtr stream, std::function<void()> done);
   /// Any thread.
   void cancel();

@@ -89,7 +89,7 @@ TEST_F(StatsFollowerTest, OneShotIsOneNamelessLook) {
   EXPECT_EQ(reader_->lines(), 1);
   EXPECT_TRUE(reader_->text_.starts_with(
       R"({"read":"1970-01-01T00:00:01Z","preread":"0001-01-01T00:00:00Z")"));
-  EXPECT_TRUE(reader_->ended_ && reader_->closed_);
+  EXPECT_TRUE(until([&] { return reader_->ended_ && reader_->closed_; }));
 }
 
 TEST_F(StatsFollowerTest, SingleComparesTwoLooks) {
