@@ -11,8 +11,9 @@ namespace {
 /// finish() takes away.
 class Relay final : public std::enable_shared_from_this<Relay> {
  public:
-  Relay(net::StreamPtr left, net::StreamPtr right, RelayEnd end,
-        std::function<void(Result<void>)> done)
+  using Side = RelayFailure::Side;
+
+  Relay(net::StreamPtr left, net::StreamPtr right, RelayEnd end, RelayDone done)
       : left_(std::move(left)),
         right_(std::move(right)),
         end_(end),
@@ -36,13 +37,13 @@ class Relay final : public std::enable_shared_from_this<Relay> {
     auto self = shared_from_this();
     pump.run();
     if (pump.error()) {
-      return finish(*pump.error());
+      return finish(RelayFailure{&pump == &to_left_ ? Side::Right : Side::Left, *pump.error()});
     }
     if (!pump.ended()) {
       return;
     }
     if (to_left_.refused()) {
-      return finish(*to_left_.refused());  // nobody is left to work for
+      return finish(RelayFailure{Side::Left, *to_left_.refused()});  // nobody to work for
     }
     bool done = to_left_.ended() && (end_ != RelayEnd::BothSides || to_right_.ended());
     if (done) {
@@ -52,12 +53,13 @@ class Relay final : public std::enable_shared_from_this<Relay> {
     if (&pump == &to_right_) {
       // The client may have closed altogether, and a silent right side would never show it.
       left_->onGone([self] {
-        self->finish(Error(ErrorKind::Unavailable, "the client closed the connection"));
+        self->finish(RelayFailure{
+            Side::Left, Error(ErrorKind::Unavailable, "the client closed the connection")});
       });
     }
   }
 
-  void finish(Result<void> result) {
+  void finish(const std::optional<RelayFailure>& failure) {
     finished_ = true;
     auto self = shared_from_this();
     // What the client sees must tell a cut stream from a complete one.
@@ -65,18 +67,18 @@ class Relay final : public std::enable_shared_from_this<Relay> {
       left_->enableRead(false);  // our callbacks stay until `done` ends it, and do nothing
       left_->onGone(nullptr);
     } else {
-      result ? left_->close() : left_->abort();
+      failure ? left_->abort() : left_->close();
     }
-    result ? right_->close() : right_->abort();
+    failure ? right_->abort() : right_->close();
     if (done_) {
-      std::exchange(done_, nullptr)(std::move(result));
+      std::exchange(done_, nullptr)(failure);
     }
   }
 
   net::StreamPtr left_;
   net::StreamPtr right_;
   RelayEnd end_;
-  std::function<void(Result<void>)> done_;
+  RelayDone done_;
   RelayPump to_right_;
   RelayPump to_left_;
   bool finished_ = false;
@@ -85,7 +87,7 @@ class Relay final : public std::enable_shared_from_this<Relay> {
 }  // namespace
 
 void relay(Reactor& /*reactor*/, net::StreamPtr left, net::StreamPtr right, RelayEnd end,
-           std::function<void(Result<void>)> done) {
+           RelayDone done) {
   std::make_shared<Relay>(std::move(left), std::move(right), end, std::move(done))->start();
 }
 

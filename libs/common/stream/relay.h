@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "common/event/reactor.h"
 #include "common/net/stream.h"
@@ -21,6 +22,15 @@ enum class RelayEnd {
   RightSide,
 };
 
+/// What ended a relay before its time.
+struct RelayFailure {
+  enum class Side { Left, Right };
+  Side side;  // whose stream broke
+  Error error;
+};
+
+using RelayDone = std::function<void(const std::optional<RelayFailure>&)>;
+
 /// Moves bytes between two streams until they end, with back-pressure and at most 64 KiB buffered
 /// each way (spliced in the kernel where both are plain sockets). `done` runs once on the reactor's
 /// thread, after the streams were closed; its argument tells whether one broke: they were aborted
@@ -28,6 +38,6 @@ enum class RelayEnd {
 /// `left` that takes no more is: it is the client's side. Call on the reactor's thread; the relay
 /// keeps itself alive until done.
 void relay(Reactor& reactor, net::StreamPtr left, net::StreamPtr right, RelayEnd end,
-           std::function<void(Result<void>)> done);
+           RelayDone done);
 
 }  // namespace flotilla

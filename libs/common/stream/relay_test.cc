@@ -69,9 +69,10 @@ class RelayTest : public ::testing::TestWithParam<Path> {
     right_ = std::move(right.theirs);
     const auto left_stream = wrap(std::move(left.ours));
     relay(*reactor_, left_stream, wrap(std::move(right.ours)), end,
-          [this, end, left_stream](Result<void> result) {
-            EXPECT_FALSE(result_) << "done ran twice";
-            result_ = std::move(result);
+          [this, end, left_stream](const std::optional<RelayFailure>& failure) {
+            EXPECT_FALSE(done_) << "done ran twice";
+            done_ = true;
+            failure_ = failure;
             if (end == RelayEnd::RightSide) {
               open_left_ = left_stream;
             }
@@ -85,8 +86,7 @@ class RelayTest : public ::testing::TestWithParam<Path> {
   void TearDown() override {
     left_.reset();
     right_.reset();
-    EXPECT_TRUE(until([this] { return result_.has_value(); }))
-        << "a relay outlives both of its peers";
+    EXPECT_TRUE(until([this] { return done_; })) << "a relay outlives both of its peers";
     endLeft();
   }
   /// Closes what RightSide leaves open.
@@ -123,7 +123,8 @@ class RelayTest : public ::testing::TestWithParam<Path> {
 
   std::unique_ptr<Reactor> reactor_ = Reactor::create().value();
   UniqueFd left_, right_;
-  std::optional<Result<void>> result_;
+  bool done_ = false;
+  std::optional<RelayFailure> failure_;
   net::StreamPtr open_left_;
 };
 
@@ -134,8 +135,9 @@ TEST_P(RelayTest, EndsWhenTheClientIsGoneThoughTheRightSideIsSilent) {
   if (GetParam() == Path::Copied) {
     return;  // a stream without a descriptor cannot know before it writes
   }
-  EXPECT_TRUE(until([this] { return result_.has_value(); }));
-  EXPECT_FALSE(result_->has_value());
+  EXPECT_TRUE(until([this] { return done_; }));
+  ASSERT_TRUE(failure_.has_value());
+  EXPECT_EQ(failure_->side, RelayFailure::Side::Left);
   EXPECT_TRUE(arrives(right_, "last words"));
   EXPECT_TRUE(ends(right_));
 }
@@ -145,10 +147,10 @@ TEST_P(RelayTest, EndsWhenAHalfClosedClientGoesToo) {
   ::shutdown(left_.get(), SHUT_WR);
   EXPECT_TRUE(ends(right_));
   settle();
-  EXPECT_FALSE(result_.has_value()) << "a half-closed client still listens";
+  EXPECT_FALSE(done_) << "a half-closed client still listens";
   if (GetParam() == Path::Spliced) {
     left_.reset();
-    EXPECT_TRUE(until([this] { return result_.has_value(); }));
+    EXPECT_TRUE(until([this] { return done_; }));
   }
 }
 
@@ -160,11 +162,11 @@ TEST_P(RelayTest, HalfClosesFromLeftToRightAndGoesOn) {
   EXPECT_TRUE(ends(right_));
   send(right_, "late answer");
   EXPECT_TRUE(arrives(left_, "late answer"));
-  EXPECT_FALSE(result_);
+  EXPECT_FALSE(done_);
   right_.reset();
   EXPECT_TRUE(ends(left_));
-  ASSERT_TRUE(until([&] { return result_.has_value(); }));
-  EXPECT_TRUE(*result_);
+  ASSERT_TRUE(until([&] { return done_; }));
+  EXPECT_FALSE(failure_);
 }
 
 TEST_P(RelayTest, HalfClosesFromRightToLeftAndGoesOn) {
@@ -173,10 +175,10 @@ TEST_P(RelayTest, HalfClosesFromRightToLeftAndGoesOn) {
   EXPECT_TRUE(ends(left_));
   send(left_, "still typing");
   EXPECT_TRUE(arrives(right_, "still typing"));
-  EXPECT_FALSE(result_);
+  EXPECT_FALSE(done_);
   ::shutdown(left_.get(), SHUT_WR);
-  ASSERT_TRUE(until([&] { return result_.has_value(); }));
-  EXPECT_TRUE(*result_);
+  ASSERT_TRUE(until([&] { return done_; }));
+  EXPECT_FALSE(failure_);
 }
 
 TEST_P(RelayTest, RightSideEndsWithTheRightWhateverTheLeftDoes) {
@@ -184,8 +186,8 @@ TEST_P(RelayTest, RightSideEndsWithTheRightWhateverTheLeftDoes) {
   send(right_, "output");
   ::shutdown(right_.get(), SHUT_WR);
   EXPECT_TRUE(arrives(left_, "output"));
-  ASSERT_TRUE(until([&] { return result_.has_value(); }));
-  EXPECT_TRUE(*result_);
+  ASSERT_TRUE(until([&] { return done_; }));
+  EXPECT_FALSE(failure_);
 }
 
 TEST_P(RelayTest, RightSideLeavesTheEndOfTheLeftToItsCaller) {
@@ -193,7 +195,7 @@ TEST_P(RelayTest, RightSideLeavesTheEndOfTheLeftToItsCaller) {
   send(right_, "output");
   right_.reset();
   EXPECT_TRUE(arrives(left_, "output"));
-  ASSERT_TRUE(until([&] { return result_.has_value(); }));
+  ASSERT_TRUE(until([&] { return done_; }));
   send(left_, "nobody reads this");
   settle();
   char byte = 0;
@@ -211,11 +213,11 @@ TEST_P(RelayTest, RightSidePassesTheEndOfTheLeftOn) {
   EXPECT_TRUE(arrives(right_, "archive"));
   EXPECT_TRUE(ends(right_));
   settle();
-  EXPECT_FALSE(result_);
+  EXPECT_FALSE(done_);
   send(right_, "loaded");
   right_.reset();
   EXPECT_TRUE(arrives(left_, "loaded"));
-  EXPECT_TRUE(until([&] { return result_.has_value(); }));
+  EXPECT_TRUE(until([&] { return done_; }));
 }
 
 TEST_P(RelayTest, ARightThatTakesNoMoreMayStillSpeak) {
@@ -223,12 +225,12 @@ TEST_P(RelayTest, ARightThatTakesNoMoreMayStillSpeak) {
   ::shutdown(right_.get(), SHUT_RD);
   send(left_, "to a process that closed its stdin");
   settle();
-  EXPECT_FALSE(result_);
+  EXPECT_FALSE(done_);
   send(right_, "its output");
   EXPECT_TRUE(arrives(left_, "its output"));
   right_.reset();
-  ASSERT_TRUE(until([&] { return result_.has_value(); }));
-  EXPECT_TRUE(*result_);
+  ASSERT_TRUE(until([&] { return done_; }));
+  EXPECT_FALSE(failure_);
 }
 
 TEST_P(RelayTest, ARightThatLeavesInputUnreadStillDeliversItsOutput) {
@@ -240,16 +242,17 @@ TEST_P(RelayTest, ARightThatLeavesInputUnreadStillDeliversItsOutput) {
   EXPECT_TRUE(arrives(left_, "bye"));
   EXPECT_TRUE(ends(left_));
   left_.reset();
-  ASSERT_TRUE(until([&] { return result_.has_value(); }));
-  EXPECT_EQ(GetParam() == Path::Spliced, result_->has_value());  // an opaque stream cannot tell
+  ASSERT_TRUE(until([&] { return done_; }));
+  EXPECT_EQ(GetParam() == Path::Copied, failure_.has_value());  // an opaque stream cannot tell
 }
 
 TEST_P(RelayTest, AClientThatIsGoneEndsIt) {
   begin(RelayEnd::RightSide);
   left_.reset();
   send(right_, "to nobody");
-  ASSERT_TRUE(until([&] { return result_.has_value(); }));
-  EXPECT_FALSE(*result_);
+  ASSERT_TRUE(until([&] { return done_; }));
+  ASSERT_TRUE(failure_.has_value());
+  EXPECT_EQ(failure_->side, RelayFailure::Side::Left);
   EXPECT_TRUE(ends(right_));
 }
 
@@ -258,8 +261,19 @@ TEST_P(RelayTest, AResetIsAFailure) {
   send(right_, "half of i");
   EXPECT_TRUE(arrives(left_, "half of i"));
   net::resetConnection(std::move(right_));
-  ASSERT_TRUE(until([&] { return result_.has_value(); }));
-  EXPECT_FALSE(*result_);
+  ASSERT_TRUE(until([&] { return done_; }));
+  ASSERT_TRUE(failure_.has_value());
+  EXPECT_EQ(failure_->side, RelayFailure::Side::Right);
+}
+
+TEST_P(RelayTest, AResetByTheClientIsItsOwn) {
+  begin(RelayEnd::BothSides, tcpPair(), unixPair());
+  send(left_, "half of i");
+  EXPECT_TRUE(arrives(right_, "half of i"));
+  net::resetConnection(std::move(left_));
+  ASSERT_TRUE(until([&] { return done_; }));
+  ASSERT_TRUE(failure_.has_value());
+  EXPECT_EQ(failure_->side, RelayFailure::Side::Left);
 }
 
 std::string digestOf(EVP_MD_CTX* context) {
@@ -321,7 +335,7 @@ TEST_P(RelayTest, LosesNothingOnTheWayToASlowReader) {
     left_.reset();
   });
   EXPECT_TRUE(testing::runUntil(
-      *reactor_, [&] { return result_.has_value(); }, std::chrono::seconds(50)));
+      *reactor_, [&] { return done_; }, std::chrono::seconds(50)));
   writer.join();
   reader.join();
   EXPECT_EQ(sent_digest, received_digest);

@@ -126,7 +126,7 @@ class TlsStreamExporter final : public std::enable_shared_from_this<TlsStreamExp
                       return;
                     }
                     relay(reactor, remote, *std::move(stream), RelayEnd::BothSides,
-                          [](const Result<void>&) {});
+                          [](const std::optional<RelayFailure>&) {});
                   });
   }
 

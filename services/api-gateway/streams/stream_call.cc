@@ -119,8 +119,8 @@ class BodyCall : public StreamCall {
  protected:
   void carry(net::StreamPtr body, net::StreamPtr job_stream) {
     relay(reactor(), std::move(body), std::move(job_stream), RelayEnd::RightSide,
-          [self = shared_from_this()](Result<void> how) {
-            static_cast<BodyCall&>(*self).streamEnded(std::move(how));
+          [self = shared_from_this()](const std::optional<RelayFailure>& failure) {
+            static_cast<BodyCall&>(*self).streamEnded(failure);
           });
   }
 
@@ -131,11 +131,12 @@ class BodyCall : public StreamCall {
   [[nodiscard]] virtual bool silent() const = 0;
 
  private:
-  void streamEnded(Result<void> how) {
-    stream_ended_ = std::move(how);
+  void streamEnded(const std::optional<RelayFailure>& failure) {
+    stream_ended_ = failure ? Result<void>(failure->error) : Result<void>();
+    client_left_ = failure && failure->side == RelayFailure::Side::Left;
     if (result()) {
       conclude(verdict());
-    } else if (!*stream_ended_ && !silent()) {
+    } else if (failure && (client_left_ || !silent())) {
       conclude({});  // broken, whatever the job says
     } else {
       deadline_ = reactor().runAfter(dispatch().result_patience, [self = shared_from_this()] {
@@ -166,15 +167,17 @@ class BodyCall : public StreamCall {
       return;
     }
     reactor().cancelTimer(deadline_);
-    if (*stream_ended_ && !job && !silent()) {
-      log::warning("a response was cut: its job failed", {{"job", jobName()},
-                                                          {"request", exchange().request().id},
-                                                          {"reason", job.error().message()}});
+    const Result<void>& how = job ? *stream_ended_ : job;
+    if (!how && !silent() && !client_left_) {
+      log::warning("a response was cut", {{"job", jobName()},
+                                          {"request", exchange().request().id},
+                                          {"reason", how.error().message()}});
     }
-    end(job ? *stream_ended_ : job);
+    end(how);
   }
 
   std::optional<Result<void>> stream_ended_;
+  bool client_left_ = false;
   Reactor::TimerId deadline_ = 0;  // while the result is awaited
   bool concluded_ = false;
 };
@@ -238,9 +241,10 @@ class HijackCall final : public StreamCall {
  private:
   void connected(const Established& message, net::StreamPtr job_stream) override {
     relay(reactor(), exchange().hijack(style_.head(message)), std::move(job_stream),
-          RelayEnd::BothSides, [this, self = shared_from_this()](const Result<void>& ended) {
-            if (!ended && !exec_id_.empty() && ended.error().message().starts_with("TLS")) {
-              cut_streams_.add(exec_id_, ended.error());
+          RelayEnd::BothSides,
+          [this, self = shared_from_this()](const std::optional<RelayFailure>& failure) {
+            if (failure && failure->side == RelayFailure::Side::Right && !exec_id_.empty()) {
+              cut_streams_.add(exec_id_, failure->error);
             }
           });
   }
