@@ -10,6 +10,7 @@ namespace flotilla::gateway {
 namespace {
 
 constexpr std::chrono::seconds kPickUp{10};
+constexpr std::chrono::seconds kResultPatience{5};  // after the end of the stream
 constexpr std::size_t kLongestLine = 1U << 20U;
 
 }  // namespace
@@ -31,6 +32,7 @@ void EngineEvents::submit(JobEnv env) {
   job_id_ = job.id = randomHex(16);
   job.name = "events";
   job.env = std::move(env);
+  bounded_ = !job.env.get("until").empty();
   job.lifetime = kPickUp;
   awaited_ = true;
   host_->engine->submit(std::move(job),
@@ -51,6 +53,7 @@ void EngineEvents::established(const Established& message) {
   if (ended_ || !message.stream) {
     return;
   }
+  started_ns_ = message.env.getInt("now", 0).value_or(0);
   connecting_ = true;
   connectStream(reactor_, *message.stream, dial_,
                 [self = shared_from_this()](Result<net::StreamPtr> stream) {
@@ -84,8 +87,12 @@ void EngineEvents::readable() {
   if (!size && size.error().kind() == ErrorKind::Unavailable) {
     return;
   }
-  if (!size || *size == 0) {
-    end(size ? Result<void>() : Result<void>(size.error()));
+  if (!size) {
+    end(size.error());
+    return;
+  }
+  if (*size == 0) {
+    streamEnded();
     return;
   }
   buffer_.append(piece.data(), *size);
@@ -100,11 +107,30 @@ void EngineEvents::readable() {
   }
 }
 
+/// The stream of a worker that died ends like a complete one: its job's result tells them apart.
+void EngineEvents::streamEnded() {
+  if (!bounded_) {
+    end({});
+  } else if (!awaited_) {
+    end(verdict_);
+  } else {
+    read_whole_ = true;
+    stream_->enableRead(false);
+    deadline_ = reactor_.runAfter(kResultPatience, [self = shared_from_this()] {
+      self->deadline_ = 0;
+      self->end(Error{ErrorKind::Unavailable, "no word of whether these are all events"});
+    });
+  }
+}
+
 void EngineEvents::finished(JobResult result) {
   awaited_ = false;
+  if (!result) {
+    verdict_ = result.error();
+  }
   // With a stream the end of its bytes is the end.
-  if (!connecting_) {
-    end(result ? Result<void>() : Result<void>(result.error()));
+  if (!connecting_ || read_whole_) {
+    end(verdict_);
   }
 }
 
@@ -119,7 +145,7 @@ void EngineEvents::end(Result<void> how) {
 
 void EngineEvents::pause(bool paused) {
   paused_ = paused;
-  if (stream_ && !ended_) {
+  if (stream_ && !ended_ && !read_whole_) {
     stream_->enableRead(!paused);
   }
 }
@@ -128,6 +154,7 @@ void EngineEvents::close() {
   if (std::exchange(ended_, true)) {
     return;
   }
+  reactor_.cancelTimer(deadline_);
   if (awaited_) {
     host_->engine->cancel(job_id_);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,7 +21,8 @@ class EngineEvents : public std::enable_shared_from_this<EngineEvents> {
   struct Callbacks {
     std::function<void()> on_open;  // the stream is there: from now on nothing is missed
     std::function<void(std::string_view line)> on_line;
-    /// Over: complete (an `until` was reached), refused, or broken. Nothing follows.
+    /// Over: complete (an `until` was reached and the engine says that all was told), refused, or
+    /// broken. Nothing follows.
     std::function<void(Result<void>)> on_end;
   };
 
@@ -28,6 +30,9 @@ class EngineEvents : public std::enable_shared_from_this<EngineEvents> {
                                             JobEnv env, Callbacks callbacks);
 
   void pause(bool paused);
+  /// The host's time, in nanoseconds, from which on it tells of events when it was not asked for
+  /// earlier ones; 0 before it said so.
+  [[nodiscard]] std::int64_t startedNs() const { return started_ns_; }
   /// Ends it without a word.
   void close();
 
@@ -42,6 +47,7 @@ class EngineEvents : public std::enable_shared_from_this<EngineEvents> {
   void established(const Established& message);
   void connected(Result<net::StreamPtr> stream);
   void readable();
+  void streamEnded();
   void finished(JobResult result);
   void end(Result<void> how);
 
@@ -50,7 +56,12 @@ class EngineEvents : public std::enable_shared_from_this<EngineEvents> {
   const HostPtr host_;
   Callbacks callbacks_;
   std::string job_id_;
-  bool awaited_ = false;  // the job's result has not come
+  std::int64_t started_ns_ = 0;
+  bool bounded_ = false;     // has an `until`
+  bool awaited_ = false;     // the job's result has not come
+  bool read_whole_ = false;  // the stream has ended properly, the result is awaited
+  Result<void> verdict_;     // of the job, once it has come
+  Reactor::TimerId deadline_ = 0;
   bool connecting_ = false;
   bool paused_ = false;
   bool ended_ = false;

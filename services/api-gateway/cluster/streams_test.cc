@@ -142,6 +142,107 @@ TEST_F(StreamsTest, EventsGoOnWhenAHostComesBack) {
   }));
 }
 
+/// HostFeed's own jobs have no environment.
+std::function<std::optional<Error>(const Job&)> refuseClients(
+    std::shared_ptr<std::atomic<int>> times) {
+  return [times](const Job& job) -> std::optional<Error> {
+    if (job.env.values().empty() || (*times)-- <= 0) {
+      return std::nullopt;
+    }
+    return Error{ErrorKind::Unavailable, "its stream port is shut"};
+  };
+}
+
+TEST_F(StreamsTest, PastEventsOfAHostThatFailsOnceAreWaitedFor) {
+  one_.refuse_events = refuseClients(std::make_shared<std::atomic<int>>(1));
+  one_.put({.id = "a1", .name = "first", .image = "busybox"});
+  two_.put({.id = "b1", .name = "second", .image = "busybox"});
+  start();
+  const auto outcome = open("events", {{"since", "0"}, {"until", "1"}});
+  ASSERT_TRUE(outcome->stream.has_value());
+  EXPECT_TRUE(eventually([&] { return ended_.load() && outcome->finished(); }));
+  EXPECT_NE(heard().find("\"name\":\"first\""), std::string::npos) << heard();
+  EXPECT_NE(heard().find("\"name\":\"second\""), std::string::npos) << heard();
+  EXPECT_EQ(outcome->env.get("warnings"), "");
+  EXPECT_TRUE(outcome->future.get());
+}
+
+TEST_F(StreamsTest, PastEventsThatCannotBeHadAreNamed) {
+  one_.refuse_events = refuseClients(std::make_shared<std::atomic<int>>(1000));
+  two_.put({.id = "b1", .name = "second", .image = "busybox"});
+  start();
+  const auto outcome = open("events", {{"since", "0"}, {"until", "1"}});
+  ASSERT_TRUE(outcome->stream.has_value());
+  EXPECT_TRUE(eventually([&] { return ended_.load() && outcome->finished(); }));
+  EXPECT_NE(heard().find("\"name\":\"second\""), std::string::npos) << heard();
+  EXPECT_EQ(outcome->env.getList("warnings"),
+            std::vector<std::string>{"node-1: its stream port is shut"});
+  EXPECT_TRUE(outcome->future.get());
+}
+
+TEST_F(StreamsTest, EventsNameTheHostsThatAreAway) {
+  start();
+  one_.die();
+  EXPECT_TRUE(becomes("node-1", "Unhealthy"));
+  for (const char* until : {"", "1"}) {
+    Job job;
+    job.name = "events";
+    job.env.set("since", "0");
+    job.env.set("until", until);
+    const auto outcome = submit(std::move(job));
+    ASSERT_TRUE(eventually([&] { return outcome->established.load(); }));
+    const auto warnings = outcome->env.getList("warnings");
+    ASSERT_EQ(warnings.size(), 1U);
+    EXPECT_TRUE(warnings.front().starts_with("node-1: ")) << warnings.front();
+    cluster().cancel(outcome->job_id);
+    EXPECT_TRUE(eventually([&] { return outcome->finished(); }));
+  }
+}
+
+TEST_F(StreamsTest, PastEventsOfNobodyAreAnError) {
+  const auto refuse = refuseClients(std::make_shared<std::atomic<int>>(1000));
+  one_.refuse_events = refuse;
+  two_.refuse_events = refuse;
+  start();
+  const auto outcome = open("events", {{"since", "0"}, {"until", "1"}});
+  EXPECT_FALSE(outcome->established);
+  const auto result = outcome->future.get();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind(), ErrorKind::Unavailable);
+  EXPECT_NE(message(result).find("node-2: its stream port is shut"), std::string::npos);
+}
+
+TEST_F(StreamsTest, EventsThatNobodyTellsAreAnError) {
+  const auto refuse = refuseClients(std::make_shared<std::atomic<int>>(1000));
+  one_.refuse_events = refuse;
+  two_.refuse_events = refuse;
+  start();
+  const auto outcome = open("events", {{"since", "0"}});
+  EXPECT_FALSE(outcome->established);
+  const auto result = outcome->future.get();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind(), ErrorKind::Unavailable);
+  EXPECT_NE(message(result).find("node-1: its stream port is shut"), std::string::npos);
+}
+
+TEST_F(StreamsTest, AHostWithoutAnEventYetIsContinuedFromWhereItWasFollowed) {
+  one_.put({.id = "a0", .name = "before", .image = "busybox"});
+  start();
+  const auto outcome = open("events");
+  ASSERT_TRUE(outcome->stream.has_value());
+  two_.put({.id = "b1", .name = "second", .image = "busybox"});
+  EXPECT_TRUE(hears("second"));
+  onLoop([this] {
+    one_.dropStreams();
+    // After the streams and before they are made anew: nobody is told.
+    reactor().post([this] { one_.put({.id = "a1", .name = "meanwhile", .image = "busybox"}); });
+  });
+  EXPECT_TRUE(hears("meanwhile"));
+  EXPECT_EQ(heard().find("before"), std::string::npos) << heard();
+  cluster().cancel(outcome->job_id);
+  EXPECT_TRUE(eventually([&] { return outcome->finished(); }));
+}
+
 TEST_F(StreamsTest, AHostThatJoinsIsHeardToo) {
   start();
   const auto outcome = open("events");

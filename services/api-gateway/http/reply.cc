@@ -14,6 +14,12 @@ http::Response textResponse(int status, std::string_view content_type, std::stri
   return response;
 }
 
+void addWarnings(http::Response& response, const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) {
+    response.headers.add("Warning", "299 flotilla " + json::quote(warning));
+  }
+}
+
 http::Response jsonResponse(int status, std::string body) {
   if (!body.ends_with('\n')) {
     body += '\n';

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/error/result.h"
 #include "common/http/exchange.h"
@@ -13,6 +14,9 @@ inline constexpr std::string_view kPlainType = "text/plain; charset=utf-8";
 
 /// The only writer of failures: `{"message": ...}` with the status of the error's kind.
 http::Response errorResponse(const Error& error);
+
+/// What a client may want to know besides its answer, as Warning headers.
+void addWarnings(http::Response& response, const std::vector<std::string>& warnings);
 
 /// As dockerd's encoder writes documents: with a newline at the end.
 http::Response jsonResponse(int status, std::string body);

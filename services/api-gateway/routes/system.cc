@@ -31,8 +31,11 @@ void events(const Call& call) {
     refuse(call, job.error());
     return;
   }
-  answerStream(call.dispatch, call.exchange, *std::move(job),
-               [](const Established&) { return textResponse(200, kJsonType, ""); });
+  answerStream(call.dispatch, call.exchange, *std::move(job), [](const Established& message) {
+    http::Response head = textResponse(200, kJsonType, "");
+    addWarnings(head, message.env.getList("warnings"));
+    return head;
+  });
 }
 
 constexpr std::array kSystemRoutes = {

@@ -5,7 +5,6 @@
 
 #include "api-gateway/http/reply.h"
 #include "api-gateway/streams/finish_with.h"
-#include "common/json/json.h"
 
 namespace flotilla::gateway {
 namespace {
@@ -21,9 +20,7 @@ http::Response documentResponse(int success, JobResult result) {
   } else {
     response = jsonResponse(success, std::move(result->body));
   }
-  for (const std::string& warning : warnings) {
-    response.headers.add("Warning", "299 flotilla " + json::quote(warning));
-  }
+  addWarnings(response, warnings);
   return response;
 }
 

@@ -58,6 +58,7 @@ Result<void> follow(EventJobParts& parts, const JobContextPtr& context) {
   auto follower =
       std::make_shared<EventFollower>(parts.reactor, parts.events, std::move(filter), range);
   Established message;
+  message.env.setInt("now", range.now_ns);
   message.stream = parts.streams.expect([follower, context](Result<net::StreamPtr> stream) {
     if (!stream) {
       context->complete(std::move(stream).error());

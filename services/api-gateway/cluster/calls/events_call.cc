@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
+#include "api-gateway/cluster/calls/asked_hosts.h"
 #include "api-gateway/cluster/json_fields.h"
 #include "common/json/json.h"
 #include "common/os/rfc3339.h"
@@ -36,6 +38,14 @@ std::int64_t timestampNs(const std::string& text) {
   return static_cast<std::int64_t>(std::strtold(text.c_str(), nullptr) * 1e9L);
 }
 
+std::string listed(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) {
+    text += (text.empty() ? "" : "; ") + part;
+  }
+  return text;
+}
+
 std::string timestampText(std::int64_t ns) {
   const std::string fraction = std::to_string(kNano + ns % kNano).substr(1);
   return std::to_string(ns / kNano) + "." + fraction;
@@ -62,49 +72,72 @@ std::string decorateEvent(std::string_view line, const Host& host, std::int64_t*
   return dumped(event) + "\n";
 }
 
+std::int64_t EventsCall::untilNs() const { return timestampNs(job_.env.get("until")); }
+
 void EventsCall::start() {
-  const std::string until = job_.env.get("until");
-  history_ = !until.empty() && timestampNs(until) <= wallClockNanoseconds();
+  const std::int64_t left = untilNs() - wallClockNanoseconds();
+  history_ = bounded() && left <= 0;
+  AskedHosts asked(context_.membership.all());
+  const auto& hosts = asked.healthy;
+  if (bounded() && hosts.empty()) {
+    finish(nobodyHealthy(asked.absent));
+    return;
+  }
+  absent_ = std::move(asked.absent);
+  const auto weak = std::weak_ptr(self<EventsCall>());
   stream_ = MergedStream::create({.on_client = nullptr,
                                   .on_gone =
-                                      [weak = std::weak_ptr(self<EventsCall>())] {
+                                      [weak] {
                                         if (const auto call = weak.lock()) {
                                           call->close(JobOutput{});
                                         }
                                       },
                                   .on_full =
-                                      [weak = std::weak_ptr(self<EventsCall>())](bool full) {
+                                      [weak](bool full) {
                                         if (const auto call = weak.lock()) {
-                                          call->paused_ = full;
-                                          for (const auto& [host, source] : call->sources_) {
-                                            if (source.events) {
-                                              source.events->pause(full);
-                                            }
-                                          }
+                                          call->pause(full);
                                         }
                                       }});
-  const auto hosts = context_.membership.healthy();
   for (const HostPtr& host : hosts) {
     follow(host);
   }
   if (hosts.empty()) {
-    opened();  // those that come will be heard
-    finishIfComplete();
+    establish({});  // those that come will be heard
+    return;
   }
+  if (bounded() && !history_) {
+    until_ = context_.reactor.runAfter(std::chrono::nanoseconds(left), [weak] {
+      if (const auto call = weak.lock()) {
+        call->until_ = 0;
+        call->finishIfComplete();
+      }
+    });
+  }
+  patience_ = context_.reactor.runAfter(context_.times.answer, [weak] {
+    if (const auto call = weak.lock()) {
+      call->patience_ = 0;
+      call->patienceOver();
+    }
+  });
 }
 
 void EventsCall::follow(const HostPtr& host) {
   Source& source = sources_[host];
+  source.lost.clear();
   JobEnv env = job_.env;
-  if (source.last_ns > 0) {
-    env.set("since", timestampText(source.last_ns + 1));
+  if (source.next_ns > 0) {
+    if (bounded() && source.next_ns > untilNs()) {
+      source.complete = true;
+      return;
+    }
+    env.set("since", timestampText(source.next_ns));
   }
   const auto weak = std::weak_ptr(self<EventsCall>());
   source.events = EngineEvents::open(context_.reactor, context_.dial, host, std::move(env),
                                      {.on_open =
-                                          [weak] {
+                                          [weak, host] {
                                             if (const auto call = weak.lock()) {
-                                              call->opened();
+                                              call->opened(host);
                                             }
                                           },
                                       .on_line =
@@ -122,84 +155,195 @@ void EventsCall::follow(const HostPtr& host) {
   source.events->pause(paused_);
 }
 
-void EventsCall::opened() {
+void EventsCall::opened(const HostPtr& host) {
+  sources_[host].opened = true;
+  if (!history_) {
+    establish({});
+  }
+}
+
+void EventsCall::establish(std::vector<std::string> warnings) {
   if (wasEstablished() || finished()) {
     return;
   }
   Established message;
   message.stream = stream_->offer(context_.streams);
+  warnings.insert(warnings.begin(), absent_.begin(), absent_.end());
+  if (!warnings.empty()) {
+    message.env.setList("warnings", warnings);
+  }
   established(std::move(message));
 }
 
 void EventsCall::line(const HostPtr& host, std::string_view text) {
   std::int64_t time = 0;
   std::string event = decorateEvent(text, *host, &time);
-  sources_[host].last_ns = std::max(sources_[host].last_ns, time);
+  Source& source = sources_[host];
+  source.next_ns = std::max(source.next_ns, time + 1);
+  source.failing_since.reset();
   if (history_ && collected_.size() < kHistoryLimit) {
     collected_.emplace_back(time, std::move(event));
-  } else {
-    stream_->write(event);
+    return;
   }
+  establish({});
+  stream_->write(event);
 }
 
 void EventsCall::ended(const HostPtr& host, const Result<void>& how) {
-  sources_[host].events = nullptr;
+  Source& source = sources_[host];
+  letGo(source);
   if (finished()) {
     return;
   }
-  if (!how && !wasEstablished() && how.error().kind() == ErrorKind::InvalidArgument) {
+  if (how && bounded()) {
+    source.complete = true;
+    finishIfComplete();
+  } else if (how) {
+    retry(host, Error{ErrorKind::Unavailable, "its stream of events ended"});
+  } else if (how.error().kind() != ErrorKind::InvalidArgument) {
+    retry(host, how.error());
+  } else if (wasEstablished()) {
+    lose(host, how.error().message());  // what others understood it will never tell
+  } else {
     close(how.error());  // bad filters or times: all hosts say so
+  }
+}
+
+/// Not followed any more; what was promised so far is remembered.
+void EventsCall::letGo(Source& source) const {
+  if (const auto events = std::exchange(source.events, nullptr)) {
+    if (source.next_ns == 0 && job_.env.get("since").empty()) {
+      source.next_ns = events->startedNs();
+    }
+    events->close();
+  }
+}
+
+void EventsCall::retry(const HostPtr& host, const Error& why) {
+  Source& source = sources_[host];
+  source.trouble = why.message();
+  const auto now = Reactor::Clock::now();
+  if (!source.failing_since) {
+    source.failing_since = now;
+  }
+  if (!host->healthy()) {
+    source.lost = source.trouble;  // hostDown() tells
+    finishIfComplete();
     return;
   }
-  const bool complete = how && !job_.env.get("until").empty();
-  if (!complete && host->healthy()) {
-    context_.reactor.runAfter(context_.times.doubted, [call = self<EventsCall>(), host] {
-      if (!call->finished() && host->healthy() && !call->sources_[host].events) {
-        call->follow(host);
-      }
-    });
+  if (bounded() && now - *source.failing_since >= context_.times.answer) {
+    lose(host, source.trouble);
     return;
+  }
+  source.retrying = true;
+  context_.reactor.runAfter(
+      context_.times.doubted, [weak = std::weak_ptr(self<EventsCall>()), host] {
+        const auto call = weak.lock();
+        if (call && !call->finished() && std::exchange(call->sources_[host].retrying, false)) {
+          call->follow(host);
+          call->finishIfComplete();
+        }
+      });
+}
+
+/// Its part is missing from now on, perhaps only for a while.
+void EventsCall::lose(const HostPtr& host, const std::string& why) {
+  Source& source = sources_[host];
+  letGo(source);
+  source.retrying = false;
+  if (!tell(host, "engine_disconnect")) {
+    source.lost = why.empty() ? "does not answer" : why;
   }
   finishIfComplete();
 }
 
-void EventsCall::finishIfComplete() {
-  const bool waiting =
-      std::ranges::any_of(sources_, [](const auto& item) { return item.second.events != nullptr; });
-  if (waiting || job_.env.get("until").empty()) {
+/// Nobody waits longer for a stream that was never open.
+void EventsCall::patienceOver() {
+  if (finished() || (wasEstablished() && !history_)) {
     return;
   }
-  opened();
+  std::vector<std::pair<HostPtr, std::string>> silent;
+  for (const auto& [host, source] : sources_) {
+    if (!source.opened && source.waiting()) {
+      silent.emplace_back(host, source.trouble.empty() ? "no answer in time" : source.trouble);
+    } else if (!history_) {
+      silent.emplace_back(host, source.lost);
+    }
+  }
+  if (history_) {
+    for (const auto& [host, why] : silent) {
+      if (!finished()) {
+        lose(host, why);
+      }
+    }
+    return;
+  }
+  std::vector<std::string> parts;
+  for (const auto& [host, why] : silent) {
+    parts.push_back(host->name() + ": " + why);
+  }
+  close(Error{ErrorKind::Unavailable, "events cannot be followed: " + listed(parts)});
+}
+
+void EventsCall::finishIfComplete() {
+  const bool waiting =
+      std::ranges::any_of(sources_, [](const auto& item) { return item.second.waiting(); });
+  const bool complete =
+      std::ranges::all_of(sources_, [](const auto& item) { return item.second.complete; });
+  if (finished() || waiting || !bounded() || (!complete && until_ != 0)) {
+    return;
+  }
+  std::vector<std::string> lost;
+  for (const auto& [host, source] : sources_) {
+    if (!source.complete && !source.lost.empty()) {
+      lost.push_back(host->name() + ": " + source.lost);
+    }
+  }
+  const Error missing{ErrorKind::Unavailable, "events are missing: " + listed(lost)};
+  if (!lost.empty() && lost.size() == sources_.size() && !wasEstablished()) {
+    close(missing);
+    return;
+  }
+  const bool told = lost.empty() || !wasEstablished();
+  establish(lost);
+  writeHistory();
+  stream_->finish();
+  close(told ? JobResult(JobOutput{}) : JobResult(missing));
+}
+
+void EventsCall::writeHistory() {
   std::ranges::stable_sort(collected_, {}, [](const auto& event) { return event.first; });
   for (const auto& [time, event] : collected_) {
     stream_->write(event);
   }
   collected_.clear();
-  stream_->finish();
-  close(JobOutput{});
 }
 
 void EventsCall::hostDown(const HostPtr& host) {
-  const auto source = sources_.find(host);
-  if (source != sources_.end() && source->second.events) {
-    std::exchange(source->second.events, nullptr)->close();
+  if (const auto source = sources_.find(host); source == sources_.end()) {
+    tell(host, "engine_disconnect");
+  } else if (!source->second.complete) {
+    lose(host, host->error);
   }
-  tell(host, "engine_disconnect");
-  finishIfComplete();
 }
 
 void EventsCall::hostUp(const HostPtr& host) {
+  if (history_) {
+    return;
+  }
   const bool known = sources_.contains(host);
   tell(host, known ? "engine_reconnect" : "engine_connect");
-  if (!sources_[host].events && !history_) {
+  const Source& source = sources_[host];
+  if (!source.waiting() && !source.complete) {
     follow(host);
   }
 }
 
-/// What happened to an engine itself, as swarm classic told it.
-void EventsCall::tell(const HostPtr& host, const char* action) {
+/// What happened to an engine itself, as swarm classic told it. False when the client does not want
+/// to hear of it.
+bool EventsCall::tell(const HostPtr& host, const char* action) {
   if (!wasEstablished() || history_ || !job_.env.get("filters").empty()) {
-    return;
+    return false;
   }
   const std::int64_t now = wallClockNanoseconds();
   Document event = {{"status", action},
@@ -211,18 +355,33 @@ void EventsCall::tell(const HostPtr& host, const char* action) {
                     {"time", now / kNano},
                     {"timeNano", now}};
   stream_->write(decorateEvent(dumped(event), *host, nullptr));
+  return true;
 }
 
-void EventsCall::cancel() { close(Error{ErrorKind::Unavailable, "the client is gone"}); }
-
-void EventsCall::close(JobResult result) {
-  for (auto& [host, source] : sources_) {
+void EventsCall::pause(bool full) {
+  paused_ = full;
+  for (const auto& [host, source] : sources_) {
     if (source.events) {
-      std::exchange(source.events, nullptr)->close();
+      source.events->pause(full);
     }
   }
-  if (!result) {
+}
+
+void EventsCall::cancel() {
+  if (stream_) {
     stream_->abort();
+  }
+  close(Error{ErrorKind::Unavailable, "the client is gone"});
+}
+
+void EventsCall::close(JobResult result) {
+  context_.reactor.cancelTimer(std::exchange(patience_, 0));
+  context_.reactor.cancelTimer(std::exchange(until_, 0));
+  for (auto& [host, source] : sources_) {
+    source.retrying = false;
+    if (const auto events = std::exchange(source.events, nullptr)) {
+      events->close();
+    }
   }
   finish(std::move(result));
 }

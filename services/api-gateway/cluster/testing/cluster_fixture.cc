@@ -133,6 +133,7 @@ std::shared_ptr<ClusterFixture::Outcome> ClusterFixture::submit(Job job) {
   cluster_->submit(std::move(job), {.on_established =
                                         [outcome](const Established& message) {
                                           outcome->stream = message.stream;
+                                          outcome->env = message.env;
                                           outcome->established = true;
                                         },
                                     .on_result =

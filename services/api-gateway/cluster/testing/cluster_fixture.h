@@ -85,6 +85,7 @@ struct ClusterFixture::Outcome {
   std::string job_id;
   std::atomic<bool> established = false;
   std::optional<StreamEndpoint> stream;  // once established
+  JobEnv env;                            // likewise
   std::promise<JobResult> promise;
   std::future<JobResult> future = promise.get_future();
   [[nodiscard]] bool finished() const {

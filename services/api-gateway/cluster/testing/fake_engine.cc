@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <utility>
 
 namespace flotilla::gateway {
@@ -343,16 +344,39 @@ JobResult FakeEngine::named(const Job& job) {
 }
 
 void FakeEngine::events(const JobContextPtr& context) {
+  if (const auto refused = refuse_events ? refuse_events(context->job()) : std::nullopt) {
+    context->complete(*refused);
+    return;
+  }
   Established message;
+  message.env.setInt("now", clock_ + 1);
   message.stream = streams_.expect([this, context](Result<net::StreamPtr> stream) {
     if (stream) {
       (*stream)->start([] {}, [] {});
       (*stream)->enableRead(false);
-      followers_.push_back(*std::move(stream));
+      follow(context->job(), *stream);
     }
     context->complete(JobOutput{});
   });
   context->established(std::move(message));
+}
+
+/// What is past first; with an `until` that is all.
+void FakeEngine::follow(const Job& job, const net::StreamPtr& stream) {
+  const auto ns = [](const std::string& text) {
+    return static_cast<std::int64_t>(std::strtold(text.c_str(), nullptr) * 1e9L + 0.5L);
+  };
+  const std::lock_guard lock(mutex_);
+  for (const auto& [time, line] : told_) {
+    if (job.env.has("since") && time >= ns(job.env.get("since"))) {
+      static_cast<void>(stream->write(line));
+    }
+  }
+  if (!job.env.get("until").empty()) {
+    stream->close();
+  } else {
+    followers_.push_back(stream);
+  }
 }
 
 void FakeEngine::load(const JobContextPtr& context) {
@@ -387,7 +411,8 @@ void FakeEngine::emit(const std::string& action, const Container& container,
                       {"from", container.image},
                       {"Actor", {{"ID", container.id}, {"Attributes", attributes}}},
                       {"timeNano", ++clock_}};
-  reactor_.post([this, line = json::dump(event) + "\n"] {
+  told_.emplace_back(clock_, json::dump(event) + "\n");
+  reactor_.post([this, line = told_.back().second] {
     for (const auto& follower : followers_) {
       static_cast<void>(follower->write(line));
     }

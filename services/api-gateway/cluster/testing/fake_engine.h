@@ -5,8 +5,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/json/json.h"
@@ -60,6 +62,9 @@ class FakeEngine {
   /// What image_load comes to when it has said that; set before it is asked.
   JobResult load_result = JobOutput{};
   bool lose_load_result = false;  // it never comes
+  /// Says what is wrong with a job `events`, nothing when it is to be done. Set before the cluster
+  /// starts; called on the thread that delivers jobs.
+  std::function<std::optional<Error>(const Job&)> refuse_events = {};
   /// Text that image_load answers with.
   std::string load_answer = "{\"stream\":\"Loaded image: busybox:latest\\n\"}\n";
 
@@ -75,6 +80,7 @@ class FakeEngine {
   JobResult named(const Job& job);
   void events(const JobContextPtr& context);
   void load(const JobContextPtr& context);
+  void follow(const Job& job, const net::StreamPtr& stream);
   void emit(const std::string& action, const Container& container, const std::string& exec = "");
   Container* find(const std::string& reference);
   [[nodiscard]] json::Json summary(const Container& container) const;
@@ -95,6 +101,7 @@ class FakeEngine {
   std::vector<std::string> jobs_;
   std::string filters_;
   std::string loaded_;
+  std::vector<std::pair<std::int64_t, std::string>> told_;  // events with their time
   std::int64_t clock_ = 1000;
 };
 
