@@ -456,6 +456,22 @@ TEST_F(SwarmClusterTest, ImagesAreMergedById) {
   EXPECT_EQ(message(call("image_remove", {"busybox"})), "No such image: busybox");
 }
 
+TEST_F(SwarmClusterTest, AHostThatHasAnsweredMayGoBeforeTheOthersAnswer) {
+  two_.addImage("extra", "sha256:extra");
+  start();
+  two_.hang();
+  Job job;
+  job.name = "image_inspect";
+  job.args = {"extra"};
+  const auto asking = submit(std::move(job));
+  ASSERT_TRUE(eventually([&] { return !two_.jobs().empty(); }));
+  list({"node-2"});  // node-1 has said that it has no such image
+  onLoop([] {});
+  EXPECT_FALSE(asking->finished());
+  onLoop([&] { two_.answerKept(); });
+  EXPECT_EQ(document(asking->future.get())["On"], "node-2");
+}
+
 TEST_F(SwarmClusterTest, JobsThatNoClusterDoesAreRefusedByName) {
   start();
   const auto result = call("unheard_of");

@@ -123,7 +123,9 @@ void AnyCall::start() {
     return;
   }
   absent_ = asked.absent;
-  missing_ = asked.healthy.size();
+  for (const HostPtr& host : asked.healthy) {
+    calls_[host] = nullptr;
+  }
   for (const HostPtr& host : asked.healthy) {
     if (finished()) {
       return;
@@ -132,19 +134,19 @@ void AnyCall::start() {
                                 [keep = self<AnyCall>(), host](JobResult result) {
                                   keep->answer(host, std::move(result));
                                 });
-    calls_.emplace_back(host, std::move(call));
+    if (const auto waiting = calls_.find(host); waiting != calls_.end()) {
+      waiting->second = std::move(call);  // it has not answered within submit()
+    }
   }
 }
 
 void AnyCall::answer(const HostPtr& host, JobResult result) {
-  std::erase_if(calls_, [&](const auto& call) { return call.first == host; });
-  --missing_;
-  if (finished()) {
+  if (calls_.erase(host) == 0 || finished()) {
     return;
   }
   if (!result) {
     failures_.push_back({host, std::move(result)});
-    if (missing_ > 0) {
+    if (!calls_.empty()) {
       return;
     }
     reportSilent(context_, failures_, {});
@@ -155,14 +157,15 @@ void AnyCall::answer(const HostPtr& host, JobResult result) {
   }
   finish(std::move(result));
   for (const auto& [other, call] : std::exchange(calls_, {})) {
-    call->cancel();
+    if (call) {
+      call->cancel();
+    }
   }
 }
 
 void AnyCall::hostDown(const HostPtr& host) {
-  const auto waiting = std::find_if(calls_.begin(), calls_.end(),
-                                    [&](const auto& call) { return call.first == host; });
-  if (waiting != calls_.end() && !finished()) {
+  const auto waiting = calls_.find(host);
+  if (waiting != calls_.end() && waiting->second) {
     waiting->second->cancel();
     answer(host, Error{ErrorKind::Unavailable, host->error});
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -62,8 +64,7 @@ class AnyCall final : public ClusterCall {
   void answer(const HostPtr& host, JobResult result);
 
   std::vector<HostAnswer> failures_;
-  std::vector<std::pair<HostPtr, std::shared_ptr<HostCall>>> calls_;
-  std::size_t missing_ = 0;
+  std::map<HostPtr, std::shared_ptr<HostCall>> calls_;  // of hosts whose answers are missing
   std::vector<std::string> absent_;
 };
 

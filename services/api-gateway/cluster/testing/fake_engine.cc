@@ -69,6 +69,14 @@ void FakeEngine::serve() {
   }
 }
 
+void FakeEngine::answerKept() {
+  const std::lock_guard lock(mutex_);
+  hanging_ = false;
+  for (const JobContextPtr& context : std::exchange(kept_, {})) {
+    take(context);
+  }
+}
+
 void FakeEngine::die() {
   hanging_ = true;
   subscription_.reset();

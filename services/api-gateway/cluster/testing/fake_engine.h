@@ -38,6 +38,8 @@ class FakeEngine {
 
   /// Takes jobs and never answers them.
   void hang() { hanging_ = true; }
+  /// Answers what it has kept so, and all that comes. On the reactor's thread.
+  void answerKept();
   /// Takes no jobs any more; those taken stay unanswered.
   void die();
   /// As after a restart: answers again.
