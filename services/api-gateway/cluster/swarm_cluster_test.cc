@@ -235,6 +235,28 @@ TEST_F(SwarmClusterTest, ListsNameTheNodeAndComeNewestFirst) {
             1U);
 }
 
+TEST_F(SwarmClusterTest, ListsTakePatternsOfNodeNames) {
+  start();
+  create("first");
+  create("second");
+  const auto listed = [this](const std::string& node) {
+    return call("container_list", {}, {{"filters", "{\"node\":[\"" + node + "\"]}"}});
+  };
+  const std::map<std::string, std::size_t> cases = {
+      {"node-1", 1}, {"ode", 2},     {"^node-1$", 1}, {"^ode", 0},  {"node-$", 0}, {"node-?", 2},
+      {"n*2", 1},    {"node-.*", 2}, {"^n.*1$", 1},   {"^*2$", 1},  {"^$", 0},     {"", 2},
+      {"*", 2},      {"*x*", 0},     {"n*o*d*e", 2},  {"node.1", 0}};
+  for (const auto& [pattern, hosts] : cases) {
+    EXPECT_EQ(document(listed(pattern)).size(), hosts) << pattern;
+  }
+  for (const char* refused : {"(.+)+x", "node-[12]", "a|b", "no{1,9}", "$x", "x^", "\\\\d"}) {
+    const auto result = listed(refused);
+    ASSERT_FALSE(result) << refused;
+    EXPECT_EQ(result.error().kind(), ErrorKind::InvalidArgument) << refused;
+  }
+  EXPECT_FALSE(listed(std::string(129, 'n')));
+}
+
 TEST_F(SwarmClusterTest, AHungHostCostsItsOwnPartOfAListAndIsNamed) {
   start();
   create("a");

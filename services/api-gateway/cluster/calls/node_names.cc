@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <regex>
 #include <set>
 
 #include "common/json/json.h"
@@ -31,15 +30,44 @@ std::vector<std::string> filterValues(const json::Json& filter) {
 /// Patterns of node names are short; longer ones are no names.
 constexpr std::size_t kLongestPattern = 128;
 
-Result<bool> matches(const std::string& name, const std::string& pattern) {
-  if (pattern.size() > kLongestPattern) {
-    return Error{ErrorKind::InvalidArgument, "invalid filter 'node=" + pattern + "'"};
+/// The pattern with `*` and `?` that matches whole names. Swarm classic's were regular expressions,
+/// whose time nobody bounds: what of them people use for names is understood, the rest is refused.
+Result<std::string> wholePattern(std::string pattern) {
+  const Error refusal{ErrorKind::InvalidArgument,
+                      "invalid filter 'node=" + pattern + "': not a name with * and ?"};
+  const bool from_start = pattern.starts_with('^');
+  pattern.erase(0, from_start ? 1 : 0);
+  const bool to_end = pattern.ends_with('$');
+  pattern.erase(pattern.size() - (to_end ? 1 : 0));
+  if (pattern.size() > kLongestPattern || pattern.find_first_of("^$()[]{}|+\\") != pattern.npos) {
+    return refusal;
   }
-  try {  // std::regex reports bad patterns by exception only
-    return std::regex_search(name, std::regex(pattern, std::regex::ECMAScript));
-  } catch (const std::regex_error&) {
-    return Error{ErrorKind::InvalidArgument, "invalid filter 'node=" + pattern + "'"};
+  for (std::size_t any = 0; (any = pattern.find(".*", any)) != std::string::npos;) {
+    pattern.erase(any, 1);
   }
+  return (from_start ? "" : "*") + pattern + (to_end ? "" : "*");
+}
+
+/// In time of pattern by name: only the last `*` is ever tried again.
+bool matches(std::string_view name, std::string_view pattern) {
+  std::size_t at = 0, in = 0;
+  std::optional<std::size_t> star;  // position behind the last one
+  std::size_t taken = 0;            // up to here by that
+  while (at < name.size()) {
+    if (in < pattern.size() && pattern[in] == '*') {
+      star = ++in;
+      taken = at;
+    } else if (in < pattern.size() && (pattern[in] == '?' || pattern[in] == name[at])) {
+      ++in;
+      ++at;
+    } else if (star) {
+      in = *star;
+      at = ++taken;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', in) == std::string_view::npos;
 }
 
 }  // namespace
@@ -59,18 +87,15 @@ Result<void> applyNodeFilter(JobEnv& env, std::vector<HostPtr>& hosts) {
   if (!filters || !filters->is_object() || !filters->contains("node")) {
     return {};  // what is wrong with filters the engines say
   }
-  const auto patterns = filterValues((*filters)["node"]);
-  std::vector<HostPtr> kept;
-  for (const HostPtr& host : hosts) {
-    for (const std::string& pattern : patterns) {
-      FLO_TRY_ASSIGN(const bool match, matches(host->name(), pattern));
-      if (match) {
-        kept.push_back(host);
-        break;
-      }
-    }
+  std::vector<std::string> patterns;
+  for (std::string& value : filterValues((*filters)["node"])) {
+    FLO_TRY_ASSIGN(std::string pattern, wholePattern(std::move(value)));
+    patterns.push_back(std::move(pattern));
   }
-  hosts = std::move(kept);
+  std::erase_if(hosts, [&](const HostPtr& host) {
+    return std::ranges::none_of(
+        patterns, [&](const std::string& pattern) { return matches(host->name(), pattern); });
+  });
   filters->erase("node");
   env.set("filters", filters->empty() ? "" : json::dump(*filters));
   return {};

@@ -16,9 +16,9 @@ struct NodeName {
 };
 NodeName splitNodeName(const Membership& membership, const std::string& reference);
 
-/// Takes the filter `node` (a pattern each; names that contain one of them match) out of the
-/// filters of a list, and those hosts out of `hosts` that it does not name. Errors:
-/// InvalidArgument.
+/// Takes the filter `node` out of the filters of a list, and those hosts out of `hosts` that it
+/// does not name. Its values are names or parts of names, where `*` stands for any text, `?` for
+/// one character, and `^` and `$` for the ends of the name. Errors: InvalidArgument.
 Result<void> applyNodeFilter(JobEnv& env, std::vector<HostPtr>& hosts);
 
 /// The one error of a change that several hosts refused: "node: text" lines, kind of the first.
