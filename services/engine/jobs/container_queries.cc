@@ -10,6 +10,7 @@
 #include "engine/jobs/handler_tools.h"
 #include "engine/jobs/log_jobs.h"
 #include "engine/jobs/process_list.h"
+#include "engine/lifecycle/end_notice.h"
 #include "engine/store/exec_store.h"
 
 namespace flotilla::engine {
@@ -125,20 +126,18 @@ JobResult attachTo(Parts& parts, const JobContextPtr& context) {
 }
 
 /// Ends a followed log with its container, restarts of the restart policy excepted.
-void endWithContainer(Lifecycle& lifecycle, const std::string& id,
-                      std::weak_ptr<LogFollower> follower) {
-  lifecycle.stopped.when(id, std::nullopt, [&lifecycle, id, follower](Notices::Outcome) {
-    const auto alive = follower.lock();
-    if (!alive) {
-      return;
-    }
+void endWithContainer(Lifecycle& lifecycle, const std::string& id, LogFollower& follower) {
+  const auto over = [&lifecycle, id] {
     const auto record = lifecycle.parts.catalog.find(id);
-    if (record && *record && (*record)->state.running()) {
-      endWithContainer(lifecycle, id, follower);
-      return;
+    return !record || !*record || !(*record)->state.running();
+  };
+  const auto end = [weak = follower.weak_from_this()] {
+    if (const auto alive = weak.lock()) {
+      alive->containerEnded();
     }
-    alive->containerEnded();
-  });
+  };
+  // A client that leaves takes the notice with it.
+  follower.keep(EndNotice::await(lifecycle.stopped, id, over, end));
 }
 
 void logs(Parts& parts, const JobContextPtr& context) {
@@ -163,7 +162,7 @@ void logs(Parts& parts, const JobContextPtr& context) {
   if (!follower) {
     return;
   }
-  endWithContainer(parts.lifecycle, record.id, follower);
+  endWithContainer(parts.lifecycle, record.id, *follower);
   // It may have ended before the line above.
   const auto now = engine.catalog.find(record.id);
   if (now && (!*now || !(*now)->state.running())) {

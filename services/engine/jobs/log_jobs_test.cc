@@ -102,6 +102,19 @@ TEST_F(LogJobsTest, CancelEndsTheJobBeforeAndAfterTheClientCame) {
   EXPECT_TRUE(until([&] { return ended_; }));
 }
 
+TEST_F(LogJobsTest, WhatGoesWithTheFollowerGoesWhenTheClientLeft) {
+  options_.follow = true;
+  auto companion = std::make_shared<int>(0);
+  const std::weak_ptr<int> kept = companion;
+  serve(true)->keep(std::move(companion));
+  connect();
+  ASSERT_TRUE(until([&] { return received_ == "hello\n"; }));
+  EXPECT_FALSE(kept.expired());
+  context_->cancel();
+  context_.reset();
+  EXPECT_TRUE(until([&] { return kept.expired(); }));
+}
+
 TEST_F(LogJobsTest, SaysWhenTheDriverKeepsNothing) {
   serveLogs(context_, {}, options_, {*reactor_, *watch_, *server_});
   const auto result = context_->waitResult();

@@ -35,6 +35,8 @@ class Notices {
   void happened(const std::string& key);
   /// Keys that somebody waits for, each once.
   [[nodiscard]] std::vector<std::string> awaited();
+  /// Expires with this, for whoever may outlive it and cancels then.
+  [[nodiscard]] std::weak_ptr<const void> life() const { return life_; }
 
  private:
   struct Entry {
@@ -46,6 +48,7 @@ class Notices {
 
   Reactor& reactor_;
   ThreadPool& pool_;
+  const std::shared_ptr<const void> life_ = std::make_shared<char>();
   std::mutex mutex_;  // guards what follows
   Id next_ = 1;
   std::map<Id, Entry> entries_;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/event/reactor.h"
 #include "common/net/stream.h"
@@ -32,6 +33,8 @@ class LogFollower : public std::enable_shared_from_this<LogFollower> {
   void containerEnded();
   /// Ends now. Any thread.
   void cancel();
+  /// `companion` goes with this. Once, by whoever holds this.
+  void keep(std::shared_ptr<void> companion) { companion_ = std::move(companion); }
 
  private:
   LogFollower(Reactor& reactor, LogWatch* watch, std::string path, LogReader reader,
@@ -55,6 +58,7 @@ class LogFollower : public std::enable_shared_from_this<LogFollower> {
   std::size_t sent_ = 0;  // of out_
   LogWatch::Id subscription_ = 0;
   Reactor::TimerId until_timer_ = 0;
+  std::shared_ptr<void> companion_;
   bool ended_ = false, blocked_ = false, posted_ = false, finished_ = false, last_look_ = false;
 };
 
