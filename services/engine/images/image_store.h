@@ -42,6 +42,8 @@ class ImageSource {
   /// Directories for overlayfs, topmost first, as short names relative to linkDir().
   virtual Result<std::vector<std::string>> lowerDirs(const std::vector<std::string>& chain_ids) = 0;
   [[nodiscard]] virtual std::string linkDir() const = 0;
+  /// Bytes of these layers together, as Docker counts. Unknown ones count nothing.
+  virtual Result<std::uint64_t> diskSize(const std::vector<std::string>& chain_ids) = 0;
 };
 
 }  // namespace flotilla::engine

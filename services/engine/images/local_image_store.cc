@@ -94,6 +94,19 @@ Result<std::vector<std::string>> LocalImageStore::lowerDirs(
   return names;
 }
 
+Result<std::uint64_t> LocalImageStore::diskSize(const std::vector<std::string>& chain_ids) {
+  std::uint64_t bytes = 0;
+  FLO_TRY(context_.database.read([&](Transaction& transaction) -> Result<void> {
+    ImageRecords records(transaction);
+    for (const std::string& chain : chain_ids) {
+      FLO_TRY_ASSIGN(const auto layer, records.findLayer(chain));
+      bytes += layer ? layer->disk_size : 0;
+    }
+    return {};
+  }));
+  return bytes;
+}
+
 Result<void> LocalImageStore::requireImage(Transaction& transaction, const std::string& image_id) {
   FLO_TRY_ASSIGN(const auto image, ImageRecords(transaction).find(image_id));
   return image ? Result<void>{} : Error{ErrorKind::NotFound, "No such image: " + image_id};

@@ -32,6 +32,7 @@ class LocalImageStore : public ImageSource {
 
   Result<ResolvedImage> resolve(std::string_view reference) override;
   Result<std::vector<std::string>> lowerDirs(const std::vector<std::string>& chain_ids) override;
+  Result<std::uint64_t> diskSize(const std::vector<std::string>& chain_ids) override;
   [[nodiscard]] std::string linkDir() const override { return context_.files.paths().links(); }
 
   /// Inside the transaction that makes a container: whether its image is still there.

@@ -29,10 +29,8 @@ DiskUse diskUse(const Paths& paths, ImageSource& images, const ContainerRecord& 
   DiskUse use;
   use.writable = treeSize(paths.container(record.id) + "/upper");
   use.root = use.writable;
-  if (const auto links = images.lowerDirs(record.spec->chain_ids); links) {
-    for (const std::string& link : *links) {
-      use.root += treeSize(images.linkDir() + "/" + link + "/");
-    }
+  if (const auto size = images.diskSize(record.spec->chain_ids); size) {
+    use.root += static_cast<std::int64_t>(*size);
   }
   return use;
 }

@@ -4,7 +4,7 @@
 
 namespace flotilla::engine {
 
-/// Bytes of a container's own layer, and of it with its image's: walks the trees.
+/// Bytes of a container's own layer, whose tree is walked, and of it with its image's.
 DiskUse diskUse(const Paths& paths, ImageSource& images, const ContainerRecord& record);
 
 }  // namespace flotilla::engine

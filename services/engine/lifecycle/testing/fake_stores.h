@@ -32,6 +32,9 @@ class FakeImages final : public ImageSource {
     return std::vector<std::string>{};
   }
   std::string linkDir() const override { return "/nowhere"; }
+  Result<std::uint64_t> diskSize(const std::vector<std::string>&) override {
+    return std::uint64_t{0};
+  }
 
   ImageConfig config;
 };
