@@ -305,8 +305,7 @@ Result<void> EngineService::Parts::wireJobs() {
   facts.image_count = [this] {
     std::size_t count = 0;
     const auto read = database->read([&](Transaction& transaction) -> Result<void> {
-      FLO_TRY_ASSIGN(const auto all, ImageRecords(transaction).all());
-      count = all.size();
+      FLO_TRY_ASSIGN(count, ImageRecords(transaction).count());
       return {};
     });
     return read ? count : 0;

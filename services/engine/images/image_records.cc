@@ -87,6 +87,12 @@ Result<std::vector<ImageRecord>> ImageRecords::all() {
   }
 }
 
+Result<std::size_t> ImageRecords::count() {
+  FLO_TRY_ASSIGN(auto row, transaction_.prepare("SELECT count(*) FROM images WHERE held = 0"));
+  FLO_TRY_ASSIGN(const bool found, row.step());
+  return found ? static_cast<std::size_t>(row.integer(0)) : 0;
+}
+
 Result<std::vector<std::string>> ImageRecords::texts(std::string_view sql,
                                                      std::string_view argument) {
   FLO_TRY_ASSIGN(auto rows, transaction_.prepare(sql));

@@ -51,6 +51,7 @@ class ImageRecords {
 
   Result<std::optional<ImageRecord>> find(const std::string& id);
   Result<std::vector<ImageRecord>> all();
+  Result<std::size_t> count();
   /// Ids that begin with `hex_prefix` (after "sha256:"), at most two.
   Result<std::vector<std::string>> byPrefix(std::string_view hex_prefix);
   Result<std::optional<std::string>> idOf(const Reference& reference);

@@ -4,8 +4,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -144,7 +147,32 @@ void writeRuntimes(JsonWriter& out, const EngineFacts& facts) {
   out.key("CDISpecDirs").raw("[]");
 }
 
-JobResult info(Lifecycle& lifecycle, const SystemFacts& facts) {
+/// For gateways, which ask every few seconds: the answer takes a list of all chains of the host.
+class RecentWarnings {
+ public:
+  explicit RecentWarnings(NetworkManager& networks) : networks_(networks) {}
+
+  std::vector<std::string> get() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    if (!asked_ || now - *asked_ >= kLast) {
+      warnings_ = networks_.warnings();
+      asked_ = now;
+    }
+    return warnings_;
+  }
+
+ private:
+  static constexpr std::chrono::minutes kLast{1};
+
+  NetworkManager& networks_;
+  std::mutex mutex_;  // guards what follows; held while asking: others want the same answer
+  std::optional<std::chrono::steady_clock::time_point> asked_;
+  std::vector<std::string> warnings_;
+};
+
+JobResult info(Lifecycle& lifecycle, const SystemFacts& facts,
+               const std::vector<std::string>& warnings) {
   LifecycleParts& engine = lifecycle.parts;
   FLO_TRY_ASSIGN(const Counts counts, countContainers(lifecycle));
   const utsname host = kernel();
@@ -189,7 +217,6 @@ JobResult info(Lifecycle& lifecycle, const SystemFacts& facts) {
       .member("ExperimentalBuild", false)
       .member("ServerVersion", facts.version);
   writeRuntimes(out, engine.facts);
-  const auto warnings = engine.networks.warnings();
   out.listOrNull("Warnings", warnings);
   // No containerd is below this engine; clients of API 1.46 expect the member.
   out.key("Containerd").raw(R"({"Address":"","Namespaces":{"Containers":"","Plugins":""}})");
@@ -239,11 +266,14 @@ void addSystemJobs(JobEngine& engine, Lifecycle& lifecycle, ContainerView& view,
                    SystemFacts facts_in) {
   const auto facts = std::make_shared<const SystemFacts>(std::move(facts_in));
   engine.handle("info", Lane::Query, [&lifecycle, facts](const JobContextPtr& context) {
-    context->complete(info(lifecycle, *facts));
+    context->complete(info(lifecycle, *facts, lifecycle.parts.networks.warnings()));
   });
   engine.handle("version", Lane::Query,
                 [facts](const JobContextPtr& context) { context->complete(version(*facts)); });
-  addReportJob(engine, lifecycle, view, [&lifecycle, facts] { return info(lifecycle, *facts); });
+  const auto recent = std::make_shared<RecentWarnings>(lifecycle.parts.networks);
+  addReportJob(engine, lifecycle, view, [&lifecycle, facts, recent] {
+    return info(lifecycle, *facts, recent->get());
+  });
 }
 
 }  // namespace flotilla::engine
