@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "common/model/port_spec.h"
 #include "engine/images/image_document.h"
@@ -22,18 +23,48 @@ Error invalid(const std::string& name, const std::string& value, const std::stri
   return Error{ErrorKind::InvalidArgument, "invalid filter '" + name + "=" + value + "': " + why};
 }
 
-/// Equal, or matched by the value as a regular expression: Docker's rule for names and ids.
-bool matchesText(const std::string& pattern, const std::string& text) {
-  if (pattern == text) {
-    return true;
+constexpr std::size_t kMaxPattern = 1024;
+constexpr std::size_t kMaxRepetitions = 1000;  // as Go's expressions
+
+/// What `{n,m}` in it multiply to, at most. The library makes a copy for every repetition.
+std::size_t repetitions(const std::string& pattern) {
+  std::size_t product = 1;
+  std::size_t number = 0;
+  for (const char c : pattern) {
+    if (c >= '0' && c <= '9') {
+      number = std::min(number * 10 + static_cast<std::size_t>(c - '0'), kMaxRepetitions + 1);
+    } else {
+      if (c == '}' || c == ',') {
+        product = std::min(product * std::max<std::size_t>(number, 1), kMaxRepetitions + 1);
+      }
+      number = 0;
+    }
   }
-  regex_t compiled;
-  if (::regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0) {
-    return false;
+  return product;
+}
+
+bool refersToGroup(const std::string& pattern) {
+  for (std::size_t at = pattern.find('\\'); at != std::string::npos && at + 1 < pattern.size();
+       at = pattern.find('\\', at + 2)) {
+    if (pattern[at + 1] >= '1' && pattern[at + 1] <= '9') {
+      return true;
+    }
   }
-  const bool found = ::regexec(&compiled, text.c_str(), 0, nullptr, 0) == 0;
-  ::regfree(&compiled);
-  return found;
+  return false;
+}
+
+std::shared_ptr<const regex_t> compile(const std::string& pattern) {
+  if (repetitions(pattern) > kMaxRepetitions || refersToGroup(pattern)) {
+    return nullptr;
+  }
+  auto compiled = std::make_unique<regex_t>();
+  if (::regcomp(compiled.get(), pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0) {
+    return nullptr;
+  }
+  return {compiled.release(), [](regex_t* expression) {
+            ::regfree(expression);
+            delete expression;
+          }};
 }
 
 bool contains(const std::vector<std::string>& list, const std::string& item) {
@@ -83,6 +114,13 @@ Result<std::int64_t> createdAt(ContainerCatalog& catalog, const std::string& val
 
 }  // namespace
 
+TextPattern::TextPattern(std::string text) : text_(std::move(text)), compiled_(compile(text_)) {}
+
+bool TextPattern::matches(const std::string& text) const {
+  return text == text_ ||
+         (compiled_ && ::regexec(compiled_.get(), text.c_str(), 0, nullptr, 0) == 0);
+}
+
 Result<ContainerFilters> ContainerFilters::parse(
     std::string_view text, ContainerCatalog& catalog,
     const std::function<std::string(const std::string&)>& image_id) {
@@ -93,26 +131,39 @@ Result<ContainerFilters> ContainerFilters::parse(
       return Error{ErrorKind::InvalidArgument, "invalid filter '" + name + "'"};
     }
     for (const std::string& value : values) {
-      if (name == "status") {
-        if (std::find(kStatus.begin(), kStatus.end(), value) == kStatus.end()) {
-          return invalid(name, value,
-                         "invalid value for state (" + value +
-                             "): must be one of created, "
-                             "running, paused, restarting, removing, exited, dead");
-        }
-        parsed.status_.push_back(statusFromName(value));
-      } else if (name == "exited") {
-        FLO_TRY_ASSIGN(const int code, parseExitCode(value));
-        parsed.exited_.push_back(code);
-      } else if (name == "ancestor") {
-        parsed.ancestor_ids_.push_back(image_id(value));
-      } else if (name == "before" || name == "since") {
-        FLO_TRY_ASSIGN(const std::int64_t time, createdAt(catalog, value));
-        (name == "before" ? parsed.before_ns_ : parsed.since_ns_) = time;
-      }
+      FLO_TRY(parsed.take(name, value, catalog, image_id));
     }
   }
   return parsed;
+}
+
+Result<void> ContainerFilters::take(
+    const std::string& name, const std::string& value, ContainerCatalog& catalog,
+    const std::function<std::string(const std::string&)>& image_id) {
+  if (name == "status") {
+    if (std::find(kStatus.begin(), kStatus.end(), value) == kStatus.end()) {
+      return invalid(name, value,
+                     "invalid value for state (" + value +
+                         "): must be one of created, "
+                         "running, paused, restarting, removing, exited, dead");
+    }
+    status_.push_back(statusFromName(value));
+  } else if (name == "exited") {
+    FLO_TRY_ASSIGN(const int code, parseExitCode(value));
+    exited_.push_back(code);
+  } else if (name == "ancestor") {
+    ancestor_ids_.push_back(image_id(value));
+  } else if (name == "before" || name == "since") {
+    FLO_TRY_ASSIGN(const std::int64_t time, createdAt(catalog, value));
+    (name == "before" ? before_ns_ : since_ns_) = time;
+  } else if (name == "name" || name == "id") {
+    if (value.size() > kMaxPattern) {
+      return invalid(name, value.substr(0, 32) + "...",
+                     "longer than " + std::to_string(kMaxPattern) + " characters");
+    }
+    (name == "name" ? names_ : ids_).emplace_back(value);
+  }
+  return {};
 }
 
 bool ContainerFilters::matches(const ContainerRecord& record) const {
@@ -143,13 +194,13 @@ bool ContainerFilters::matchesOne(const std::string& name, const std::vector<std
     return contains(ancestor_ids_, record.spec->image_id) || contains(values, record.spec->image);
   }
   if (name == "name") {
-    return any([&](const std::string& v) {
-      return matchesText(v, record.name) || matchesText(v, "/" + record.name);
+    return std::any_of(names_.begin(), names_.end(), [&](const TextPattern& pattern) {
+      return pattern.matches(record.name) || pattern.matches("/" + record.name);
     });
   }
   if (name == "id") {
-    return any([&](const std::string& v) {
-      return record.id.starts_with(v) || matchesText(v, record.id);
+    return std::any_of(ids_.begin(), ids_.end(), [&](const TextPattern& pattern) {
+      return record.id.starts_with(pattern.text()) || pattern.matches(record.id);
     });
   }
   if (name == "label") {  // every one of them

@@ -11,15 +11,6 @@ namespace {
 
 constexpr std::size_t kMaxCached = 20'000;
 
-std::string commandText(const ContainerSpec& spec) {
-  std::string text = spec.path;
-  for (const std::string& argument : spec.args) {
-    const bool quoted = argument.find(' ') != std::string::npos;
-    text += quoted ? " '" + argument + "'" : " " + argument;
-  }
-  return text;
-}
-
 void writeState(JsonWriter& out, const ContainerState& state) {
   out.beginObject()
       .member("Status", statusName(state.status))
@@ -72,6 +63,15 @@ std::string sizes(const DiskUse& size) {
 }
 
 }  // namespace
+
+std::string commandText(const ContainerSpec& spec) {
+  std::string text = spec.path;
+  for (const std::string& argument : spec.args) {
+    const bool quoted = argument.find(' ') != std::string::npos;
+    text += quoted ? " '" + argument + "'" : " " + argument;
+  }
+  return text;
+}
 
 std::string timeText(std::int64_t nanoseconds) {
   return nanoseconds == 0 ? "0001-01-01T00:00:00Z" : rfc3339(nanoseconds);

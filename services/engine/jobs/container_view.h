@@ -67,6 +67,8 @@ class ContainerView {
 std::string statusText(const ContainerState& state, std::int64_t now_ns);
 /// "About an hour": a duration in Docker's words.
 std::string humanDuration(std::int64_t nanoseconds);
+/// The Command of `docker ps`, whole: program and arguments, those with spaces in quotes.
+std::string commandText(const ContainerSpec& spec);
 /// RFC 3339; the zero time of Go for 0.
 std::string timeText(std::int64_t nanoseconds);
 

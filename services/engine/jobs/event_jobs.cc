@@ -1,6 +1,8 @@
 #include "engine/jobs/event_jobs.h"
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -12,6 +14,8 @@ namespace flotilla::engine {
 namespace {
 
 constexpr std::size_t kFractionDigits = 9;
+// As far as nanoseconds reach, some 292 years: no event is beyond that.
+constexpr std::int64_t kMostSeconds = std::numeric_limits<std::int64_t>::max() / kSecond - 1;
 
 struct EventJobParts {
   EventStore& events;
@@ -81,7 +85,8 @@ Result<void> follow(EventJobParts& parts, const JobContextPtr& context) {
 
 Result<std::int64_t> parseTimestamp(const std::string& text) {
   const auto dot = text.find('.');
-  FLO_TRY_ASSIGN(const std::int64_t seconds, parseDigits(text.substr(0, dot)));
+  FLO_TRY_ASSIGN(std::int64_t seconds, parseDigits(text.substr(0, dot)));
+  seconds = std::clamp(seconds, -kMostSeconds, kMostSeconds);
   if (dot == std::string::npos) {
     return seconds * kSecond;
   }

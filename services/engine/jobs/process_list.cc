@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -57,7 +58,15 @@ Result<std::string> readAll(int fd, SteadyClock::time_point deadline) {
 struct PsOutput {
   int code = 0;
   std::string text;
+  std::string complaints;
 };
+
+/// What ps wrote to its standard error, without end perhaps.
+std::string complaintsIn(int file) {
+  std::array<char, 1024> text{};
+  const ssize_t got = ::pread(file, text.data(), text.size(), 0);
+  return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+}
 
 Result<PsOutput> runPs(const std::vector<std::string>& arguments) {
   std::array<int, 2> pipe_fds{};
@@ -70,7 +79,12 @@ Result<PsOutput> runPs(const std::vector<std::string>& arguments) {
   spec.argv = {"ps"};
   spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
   spec.lookup = ProcessSpec::Lookup::Path;
-  spec.fds = {{writing.get(), 1}, {writing.get(), 2}};
+  // A file holds what ps complains about: beside the table there is nobody to read another pipe.
+  const UniqueFd complaints(::memfd_create("ps", MFD_CLOEXEC));
+  if (!complaints) {
+    return sysError("make a file for ps", errno);
+  }
+  spec.fds = {{writing.get(), 1}, {complaints.get(), 2}};
   FLO_TRY_ASSIGN(auto process, Process::spawn(spec));
   writing.reset();
   PsOutput output;
@@ -81,6 +95,7 @@ Result<PsOutput> runPs(const std::vector<std::string>& arguments) {
   FLO_TRY_ASSIGN(const auto exit, process.wait(std::chrono::seconds(1)));
   FLO_TRY_ASSIGN(output.text, std::move(text));
   output.code = exit.code;
+  output.complaints = complaintsIn(complaints.get());
   return output;
 }
 
@@ -103,8 +118,8 @@ Result<std::string> processListJson(const std::vector<int>& pids, const std::str
   }
   FLO_TRY_ASSIGN(const auto output, runPs(arguments));
   if (output.code != 0) {
-    const auto end = output.text.find('\n');
-    return Error{ErrorKind::Internal, "ps: " + output.text.substr(0, end)};
+    const std::string& said = output.complaints.empty() ? output.text : output.complaints;
+    return Error{ErrorKind::Internal, "ps: " + said.substr(0, said.find('\n'))};
   }
   return parseProcessList(output.text, pids);
 }

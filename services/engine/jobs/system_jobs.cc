@@ -271,9 +271,8 @@ void addSystemJobs(JobEngine& engine, Lifecycle& lifecycle, ContainerView& view,
   engine.handle("version", Lane::Query,
                 [facts](const JobContextPtr& context) { context->complete(version(*facts)); });
   const auto recent = std::make_shared<RecentWarnings>(lifecycle.parts.networks);
-  addReportJob(engine, lifecycle, view, [&lifecycle, facts, recent] {
-    return info(lifecycle, *facts, recent->get());
-  });
+  addReportJob(engine, lifecycle, view,
+               [&lifecycle, facts, recent] { return info(lifecycle, *facts, recent->get()); });
 }
 
 }  // namespace flotilla::engine
