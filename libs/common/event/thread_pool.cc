@@ -3,11 +3,13 @@
 #include <pthread.h>
 
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "common/log/log.h"
 #include "common/os/mutex.h"
 
 namespace flotilla {
@@ -16,6 +18,7 @@ struct ThreadPool::State {
   explicit State(Options o) : options(std::move(o)) {}
 
   void work();
+  void run(const std::function<void()>& fn) const;
   void startThread() FLO_REQUIRES(mutex);
 
   const Options options;
@@ -39,9 +42,22 @@ void ThreadPool::State::work() {
     std::function<void()> fn = std::move(queue.front());
     queue.pop_front();
     lock.unlock();
-    fn();
+    run(fn);
     fn = nullptr;  // captures end outside the lock
     lock.lock();
+  }
+}
+
+/// An exception is a fault of `fn`'s, or memory is short: it ends neither the thread nor the
+/// process, on which everything else depends.
+void ThreadPool::State::run(const std::function<void()>& fn) const {
+  try {
+    fn();
+  } catch (const std::exception& thrown) {
+    log::error("a function of a thread pool failed",
+               {{"pool", options.name}, {"error", thrown.what()}});
+  } catch (...) {
+    log::error("a function of a thread pool failed", {{"pool", options.name}});
   }
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 namespace flotilla {
@@ -40,6 +41,15 @@ TEST(ThreadPool, ReusesAnIdleThread) {
     ASSERT_EQ(done.get_future().wait_for(10s), std::future_status::ready);
   }
   EXPECT_LE(pool.threads(), 8U);
+}
+
+TEST(ThreadPool, GoesOnAfterAFunctionThrew) {
+  std::promise<void> done;
+  ThreadPool pool({.name = "test", .max_threads = 1});
+  ASSERT_TRUE(pool.post([] { throw std::runtime_error("no"); }));
+  ASSERT_TRUE(pool.post([] { throw 1; }));
+  ASSERT_TRUE(pool.post([&done] { done.set_value(); }));
+  EXPECT_EQ(done.get_future().wait_for(10s), std::future_status::ready);
 }
 
 TEST(ThreadPool, RefusesWhenFull) {

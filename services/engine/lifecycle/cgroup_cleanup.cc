@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/os/atomic_file.h"
+#include "common/os/directory.h"
 #include "common/os/unique_fd.h"
 
 namespace flotilla::engine {
@@ -19,15 +20,26 @@ namespace fs = std::filesystem;
 
 constexpr const char* kMount = "/sys/fs/cgroup";
 
+/// Links are none.
+std::vector<fs::path> subdirectories(const fs::path& directory) {
+  std::vector<fs::path> found;
+  if (const auto names = entryNames(directory); names) {
+    for (const std::string& name : *names) {
+      std::error_code failed;
+      if (fs::symlink_status(directory / name, failed).type() == fs::file_type::directory) {
+        found.push_back(directory / name);
+      }
+    }
+  }
+  return found;
+}
+
 /// The cgroup's directory in every hierarchy that is mounted where hosts mount them.
 std::vector<fs::path> directoriesOf(const std::string& cgroup_path) {
   const std::string relative = cgroup_path.substr(cgroup_path.starts_with('/') ? 1 : 0);
   std::vector<fs::path> candidates = {fs::path(kMount) / relative};
-  std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(kMount, failed)) {
-    if (entry.is_directory(failed) && !entry.is_symlink(failed)) {
-      candidates.push_back(entry.path() / relative);
-    }
+  for (const fs::path& hierarchy : subdirectories(kMount)) {
+    candidates.push_back(hierarchy / relative);
   }
   std::erase_if(candidates, [](const fs::path& path) {
     std::error_code ignored;
@@ -60,12 +72,9 @@ void killAll(const fs::path& directory) {
 
 /// Sub-groups (a systemd or docker inside) first.
 void removeTree(const fs::path& directory) {
-  std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(directory, failed)) {
-    if (entry.is_directory(failed)) {
-      killAll(entry.path());
-      removeTree(entry.path());
-    }
+  for (const fs::path& inner : subdirectories(directory)) {
+    killAll(inner);
+    removeTree(inner);
   }
   ::rmdir(directory.c_str());
 }

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "common/log/log.h"
+#include "common/os/directory.h"
 
 namespace flotilla::engine {
 namespace {
@@ -202,9 +203,8 @@ void Recovery::removeOrphans() {
   for (const std::string& id : parts_.runtime.known()) {
     ids.insert(id);
   }
-  std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(parts_.paths.containers(), failed)) {
-    ids.insert(entry.path().filename());
+  if (auto folders = entryNames(parts_.paths.containers()); folders) {
+    ids.insert(folders->begin(), folders->end());
   }
   for (const std::string& id : ids) {
     const auto record = parts_.catalog.find(id);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/os/atomic_file.h"
+#include "common/os/directory.h"
 #include "engine/lifecycle/bind_source.h"
 #include "engine/lifecycle/cgroup_cleanup.h"
 #include "engine/lifecycle/process_signal.h"
@@ -217,12 +218,8 @@ bool ShimRuntime::cleanUp(const std::string& id) {
 }
 
 std::vector<std::string> ShimRuntime::known() {
-  std::vector<std::string> ids;
-  std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(paths_.runContainers(), failed)) {
-    ids.push_back(entry.path().filename());
-  }
-  return ids;
+  auto ids = entryNames(paths_.runContainers());
+  return ids ? *std::move(ids) : std::vector<std::string>{};
 }
 
 Result<StreamEndpoint> ShimRuntime::attach(const std::string& id, const AttachOptions& options) {

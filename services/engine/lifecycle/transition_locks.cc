@@ -6,10 +6,10 @@
 
 #include <array>
 #include <cerrno>
-#include <filesystem>
-#include <system_error>
 #include <thread>
 #include <utility>
+
+#include "common/os/directory.h"
 
 namespace flotilla::engine {
 namespace {
@@ -98,11 +98,15 @@ void TransitionLocks::release(const std::string& id) {
 }
 
 void TransitionLocks::sweep() {
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(directory_, failed)) {
-    const UniqueFd file(::open(entry.path().c_str(), O_RDWR | O_CLOEXEC));
+  const auto names = entryNames(directory_);
+  if (!names) {
+    return;  // locks that nobody holds do no harm
+  }
+  for (const std::string& name : *names) {
+    const std::string path = directory_ + "/" + name;
+    const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
     if (file && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0) {
-      ::unlink(entry.path().c_str());
+      ::unlink(path.c_str());
     }
   }
 }
