@@ -250,10 +250,12 @@ Result<std::vector<std::string>> EngineService::Parts::usersOfVolume(const std::
 }
 
 Result<void> EngineService::Parts::wireVolumes() {
-  FLO_TRY_ASSIGN(volumes, VolumeStore::create(*database, *events,
-                                              {paths.volumes(), [this](const std::string& volume) {
-                                                 return usersOfVolume(volume);
-                                               }}));
+  FLO_TRY_ASSIGN(volumes,
+                 VolumeStore::create(
+                     *database, *events,
+                     {.directory = paths.volumes(),
+                      .users = [this](const std::string& volume) { return usersOfVolume(volume); },
+                      .alone = !options.sharing || options.sharing->alone}));
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "common/json/json.h"
+#include "common/os/directory.h"
 #include "common/os/random.h"
 #include "common/os/rfc3339.h"
 #include "engine/volumes/tree_copy.h"
@@ -108,12 +109,14 @@ Result<void> LocalVolumeStore::start() {
   if (!directory_ || (made && ::fchmod(directory_.get(), kVolumeMode) != 0)) {
     return sysError("open " + options_.directory, errno);
   }
+  return options_.alone ? recover() : Result<void>{};
+}
+
+Result<void> LocalVolumeStore::recover() {
   const MutexLock lock(mutex_);
-  for (const auto& entry : std::filesystem::directory_iterator(options_.directory, error)) {
-    FLO_TRY(recoverEntry(entry.path().filename().string()));
-  }
-  if (error) {
-    return sysError("read " + options_.directory, error.value());
+  FLO_TRY_ASSIGN(const auto names, entryNames(options_.directory));
+  for (const std::string& name : names) {
+    FLO_TRY(recoverEntry(name));
   }
   FLO_TRY_ASSIGN(const auto volumes, list());
   for (const auto& volume : volumes) {

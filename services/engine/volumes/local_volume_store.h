@@ -14,9 +14,9 @@ namespace flotilla::engine {
 /// Volumes as directories of one file system.
 ///
 /// Crash safety: the directory is made before the row and hidden (renamed to ".removing-<name>")
-/// before the row goes. start() finishes what a crash left: a hidden directory goes, or comes back
-/// when its row is still there; a directory without a row goes when it is empty, else it is taken
-/// for a volume again: data is never thrown away on a guess.
+/// before the row goes. start(), when alone, finishes what a crash left: a hidden directory goes,
+/// or comes back when its row is still there; a directory without a row goes when it is empty, else
+/// it is taken for a volume again: data is never thrown away on a guess.
 class LocalVolumeStore final : public VolumeStore {
  public:
   LocalVolumeStore(Database& database, EventLog& events, VolumeOptions options)
@@ -41,6 +41,7 @@ class LocalVolumeStore final : public VolumeStore {
   Result<std::optional<Volume>> load(const std::string& name);
   Result<void> insert(const Volume& volume);
   Result<void> makeDirectory(const std::string& name) FLO_REQUIRES(mutex_);
+  Result<void> recover();
   Result<void> recoverEntry(const std::string& name) FLO_REQUIRES(mutex_);
   Result<void> removeHidden(const std::string& hidden);
   Result<void> checkUnused(const std::string& name);

@@ -30,6 +30,8 @@ struct VolumeOptions {
   std::string directory;  // <root>/volumes
   /// IDs of the containers that mention a volume, running or not; called without locks held.
   std::function<Result<std::vector<std::string>>(const std::string& volume)> users;
+  /// No other worker lives: what is half made or half removed belongs to nobody.
+  bool alone = true;
 };
 
 /// Named volumes of one engine, under <root>/volumes/<name>/_data: a directory and a row, both
@@ -37,7 +39,7 @@ struct VolumeOptions {
 /// store. Thread-safe.
 class VolumeStore {
  public:
-  /// Makes the directory and cleans up after a crash. `database` was opened with
+  /// Makes the directory and, when alone, cleans up after a crash. `database` was opened with
   /// volumeMigrations(); both references outlive the store.
   static Result<std::unique_ptr<VolumeStore>> create(Database& database, EventLog& events,
                                                      VolumeOptions options);

@@ -37,13 +37,13 @@ class VolumeStoreTest : public testing::Test {
     fs::remove_all(root_, ignored);
   }
 
-  std::unique_ptr<VolumeStore> open() {
-    return VolumeStore::create(*database_, events_,
-                               {.directory = directory(),
-                                .users =
-                                    [this](const std::string&) {
-                                      return Result<std::vector<std::string>>(users_);
-                                    }})
+  std::unique_ptr<VolumeStore> open(bool alone = true) {
+    return VolumeStore::create(
+               *database_, events_,
+               {.directory = directory(),
+                .users =
+                    [this](const std::string&) { return Result<std::vector<std::string>>(users_); },
+                .alone = alone})
         .value();
   }
   std::string directory() const { return root_ + "/volumes"; }
@@ -155,6 +155,17 @@ TEST_F(VolumeStoreTest, StartUpFinishesWhatACrashLeft) {
   EXPECT_FALSE(fs::exists(directory() + "/empty"));
   EXPECT_TRUE(store_->find("found"));
   EXPECT_TRUE(fs::is_directory(data("lost")));
+}
+
+TEST_F(VolumeStoreTest, WhatLiveWorkersAreAtIsNotSweptAway) {
+  ASSERT_TRUE(store_->ensure("going"));
+  fs::rename(directory() + "/going", directory() + "/.removing-going");
+  fs::create_directories(data("coming"));
+  store_ = open(false);
+  EXPECT_TRUE(fs::exists(directory() + "/.removing-going"));
+  EXPECT_FALSE(fs::exists(directory() + "/going"));
+  EXPECT_TRUE(fs::exists(data("coming")));
+  EXPECT_TRUE(store_->ensure("coming"));
 }
 
 class CopyUp : public VolumeStoreTest {
