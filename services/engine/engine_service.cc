@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -447,9 +448,15 @@ Result<std::unique_ptr<EngineService>> EngineService::create(EngineOptions optio
 
 Result<std::string> EngineService::engineId(const std::string& root) {
   const std::string path = Paths(root, "").engineId();
-  if (auto known = readFile(path, 256)) {
+  auto known = readFile(path, 256);
+  if (known) {
     std::erase(*known, '\n');
-    return *known;
+    return known->empty() ? Error{ErrorKind::Internal, "the engine's ID in " + path + " is empty"}
+                          : std::move(known);
+  }
+  // Another ID would make another host of this one.
+  if (known.error().sysErrno() != ENOENT) {
+    return known;
   }
   std::error_code failed;
   std::filesystem::create_directories(root, failed);

@@ -54,7 +54,8 @@ class EngineService {
   /// gone. Errors: what cannot be opened, by name.
   static Result<std::unique_ptr<EngineService>> create(EngineOptions options, Reactor& reactor,
                                                        JobQueue& queue, Metrics& metrics);
-  /// The engine's ID: made once, kept in <root>/engine-id.
+  /// The engine's ID: made once, kept in <root>/engine-id. Errors: what keeps that file from being
+  /// read or made, by name; Internal when it is empty.
   static Result<std::string> engineId(const std::string& root);
 
   /// After stop(), when the reactor does not run any more.

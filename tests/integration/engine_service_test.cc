@@ -212,6 +212,24 @@ class EngineServiceTest : public testing::Test {
   std::thread loop_;
 };
 
+TEST(EngineId, IsMadeOnceAndNeverReplaced) {
+  std::string root = testing::TempDir() + "flotilla-engine-id-XXXXXX";
+  ASSERT_NE(::mkdtemp(root.data()), nullptr);
+  const std::string path = root + "/engine-id";
+  const auto made = EngineService::engineId(root);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->size(), 36U);
+  EXPECT_EQ(EngineService::engineId(root).value(), *made);
+  std::filesystem::resize_file(path, 0);
+  EXPECT_EQ(EngineService::engineId(root).error().message(),
+            "the engine's ID in " + path + " is empty");
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);  // cannot be read as a file
+  EXPECT_FALSE(EngineService::engineId(root));
+  EXPECT_TRUE(std::filesystem::is_directory(path));
+  std::filesystem::remove_all(root);
+}
+
 TEST_F(EngineServiceTest, RunsAContainerAndReportsItsExit) {
   create("one", "echo out; echo err >&2; exit 3");
   const auto attach =
