@@ -197,6 +197,10 @@ class WorkerProcess {
     if (!started) {
       return fail(started.error());
     }
+    begun_ = true;
+    if (drains_) {
+      return drain();
+    }
     serving_ = true;
     log::info("worker serves", {{"engine", engine_id_}, {"worker", worker_id_}});
     process::notifyServiceManager("READY=1");
@@ -231,6 +235,10 @@ class WorkerProcess {
 
   /// Takes no more jobs and waits for those that come to an end.
   void drain() {
+    drains_ = true;
+    if (!begun_) {
+      return;  // the service is still being started, on another thread
+    }
     log::info("worker drains",
               {{"worker", worker_id_}, {"deadline_s", std::to_string(options_.drain_seconds)}});
     process::notifyServiceManager("STOPPING=1");
@@ -293,6 +301,8 @@ class WorkerProcess {
   bool owned_ = false;                              // the engine id is this host's
   bool refused_ = false;                            // it is another's
   std::thread starter_;
+  bool begun_ = false;   // the service has started
+  bool drains_ = false;  // asked to end
   bool serving_ = false;
   Reactor::Clock::time_point drained_at_;
   std::optional<Error> failure_;
