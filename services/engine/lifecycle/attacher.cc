@@ -2,6 +2,7 @@
 
 #include "common/log/log.h"
 #include "engine/lifecycle/container_events.h"
+#include "engine/lifecycle/predecessor.h"
 #include "engine/store/container_store.h"
 
 namespace flotilla::engine {
@@ -18,6 +19,11 @@ Result<std::optional<StreamEndpoint>> Attacher::attach(const ContainerRecordPtr&
                                           " is restarting, wait until the container is running"};
   }
   if (!record->state.running()) {
+    if (const auto left = awaitPredecessor(parts_, id); !left) {
+      log::debug("attach could not prepare the container",
+                 {{"container", id}, {"error", left.error().message()}});
+      return std::optional<StreamEndpoint>();
+    }
     const auto turn = parts_.gate.take();
     FLO_TRY_ASSIGN(auto lock, parts_.locks.take(id, "attach"));
     FLO_TRY_ASSIGN(const auto current, parts_.catalog.find(id));

@@ -83,6 +83,31 @@ TEST_F(LifecycleTest, AShimThatStaysForItsReadersIsBuriedAfterThem) {
   EXPECT_EQ(state(id).exit_code, 3);
 }
 
+TEST_F(LifecycleTest, StartsThatWaitForSlowReadersHoldNobodyUp) {
+  std::vector<std::string> slow;
+  for (int i = 0; i < kStarts; ++i) {
+    slow.push_back(create("slow" + std::to_string(i)));
+    ASSERT_TRUE(lifecycle_->starter.start(slow.back()));
+    runtime_.exitWithReaders(slow.back(), 0);
+    ASSERT_TRUE(eventually([&] { return state(slow.back()).status == ContainerStatus::Exited; }));
+  }
+  std::vector<std::thread> starts;
+  for (const std::string& id : slow) {
+    starts.emplace_back([this, id] { EXPECT_TRUE(lifecycle_->starter.start(id)); });
+  }
+  ASSERT_TRUE(eventually([&] { return runtime_.reserving() == kStarts; }));
+  const auto turn = std::chrono::steady_clock::now();
+  ASSERT_TRUE(lifecycle_->starter.start(create("quick")));
+  // A gate whose places are all taken lets go after five seconds.
+  EXPECT_LT(std::chrono::steady_clock::now() - turn, std::chrono::seconds(4));
+  for (const std::string& id : slow) {
+    runtime_.lose(id);
+  }
+  for (std::thread& start : starts) {
+    start.join();
+  }
+}
+
 TEST_F(LifecycleTest, AShimWithoutItsContainersRowIsEnded) {
   const std::string id = create("web");
   ASSERT_TRUE(lifecycle_->starter.start(id));

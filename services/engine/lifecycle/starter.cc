@@ -1,6 +1,7 @@
 #include "engine/lifecycle/starter.h"
 
 #include "common/log/log.h"
+#include "engine/lifecycle/predecessor.h"
 #include "engine/store/container_store.h"
 
 namespace flotilla::engine {
@@ -12,6 +13,7 @@ constexpr int kStartFailed = 128;
 
 Result<void> Starter::start(const std::string& id, Attempt attempt) {
   parts_.runtime.expectStart();
+  FLO_TRY(awaitPredecessor(parts_, id));
   const auto turn = parts_.gate.take();
   FLO_TRY_ASSIGN(auto lock, parts_.locks.take(id, "start"));
   FLO_TRY(consumer_.consume(id));

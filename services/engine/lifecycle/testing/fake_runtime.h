@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -67,6 +69,7 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
       line.exit_code = code;
       append(shim, line);
       shim.running = false;
+      shim.lingers = true;
       told = std::exchange(shim.on_gone, nullptr);
       shim.on_news = nullptr;
     }
@@ -86,8 +89,15 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
       const std::lock_guard lock(mutex_);
       shims_[id].alive = false;
       shims_[id].running = false;
+      shims_[id].lingers = false;
+      left_.notify_all();
     }
     leave(id);
+  }
+  /// How many wait for a shim to leave.
+  [[nodiscard]] int reserving() const {
+    const std::lock_guard lock(mutex_);
+    return reserving_;
   }
   /// The engine process is gone: nobody watches any more.
   void dropWatches() {
@@ -120,7 +130,10 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
 
   void expectStart() override {}
   Result<UniqueFd> reserve(const std::string& id) override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    ++reserving_;
+    left_.wait_for(lock, std::chrono::seconds(15), [&] { return !shims_[id].lingers; });
+    --reserving_;
     for (JournalLine& line : std::exchange(shims_[id].late, {})) {
       append(shims_[id], std::move(line));
     }
@@ -277,7 +290,7 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
 
  private:
   struct Shim {
-    bool alive = false, running = false, stopping = false, spoilt = false;
+    bool alive = false, running = false, stopping = false, spoilt = false, lingers = false;
     int pid = 0, launches = 0;
     unsigned run = 0;
     std::uint64_t seq = 0, first_seq = 0;
@@ -335,6 +348,8 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
   }
 
   mutable std::mutex mutex_;  // guards all but mortal_
+  std::condition_variable left_;
+  int reserving_ = 0;
   std::map<std::string, Shim> shims_;
   std::optional<std::pair<Error, int>> next_failure_;
   std::optional<Error> limits_failure_;

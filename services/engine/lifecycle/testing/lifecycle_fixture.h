@@ -21,6 +21,7 @@ namespace flotilla::engine::testing_support {
 class LifecycleTest : public testing::Test {
  protected:
   static constexpr std::size_t kWorkThreads = 4;
+  static constexpr int kStarts = 8;  // at a time
 
   LifecycleTest() {
     std::string pattern = testing::TempDir() + "flotilla-lifecycle-XXXXXX";
@@ -171,7 +172,7 @@ class LifecycleTest : public testing::Test {
   std::unique_ptr<ContainerCatalog> catalog_;
   std::unique_ptr<JobLedger> ledger_;
   std::unique_ptr<TransitionLocks> locks_;
-  StartGate gate_{8};
+  StartGate gate_{kStarts};
   std::unique_ptr<ThreadPool> work_;
   std::unique_ptr<Lifecycle> lifecycle_;
 };
