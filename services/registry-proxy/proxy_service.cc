@@ -12,6 +12,7 @@ namespace flotilla::registry {
 namespace {
 
 constexpr std::chrono::seconds kDrain{5};
+constexpr std::chrono::minutes kTidy{10};
 constexpr std::size_t kWorkThreads = 64;
 constexpr std::size_t kFetchThreads = 32;
 constexpr std::size_t kReadThreads = 8;
@@ -33,10 +34,13 @@ class Proxy final : public ProxyService {
             reactor, [this](http::ExchangePtr exchange) { handler_.handle(std::move(exchange)); })),
         readers_({"read", kReadThreads, kMaxQueued}),
         fetches_({"fetch", kFetchThreads, kMaxQueued}),
-        work_({"work", kWorkThreads, kMaxQueued}) {}
+        work_({"work", kWorkThreads, kMaxQueued}) {
+    tidyLater();
+  }
 
   ~Proxy() override {
     reactor_.cancelTimer(timer_);
+    reactor_.cancelTimer(tidy_);
     fetcher_.stop();
   }
   Proxy(const Proxy&) = delete;
@@ -75,6 +79,13 @@ class Proxy final : public ProxyService {
   }
 
  private:
+  void tidyLater() {
+    tidy_ = reactor_.runAfter(kTidy, [this] {
+      (void)work_.post([this] { cache_->removeOldBeginnings(); });  // else the next time
+      tidyLater();
+    });
+  }
+
   void watchUse() {
     timer_ = reactor_.runAfter(options_.idle_exit / 2 + std::chrono::seconds(1), [this] {
       if (server_->connections() > 0) {
@@ -99,6 +110,7 @@ class Proxy final : public ProxyService {
   std::function<void()> unused_;
   Reactor::Clock::time_point last_use_ = Reactor::Clock::now();
   Reactor::TimerId timer_ = 0;
+  Reactor::TimerId tidy_ = 0;
   // They join when they go, which is before what their threads use goes.
   ThreadPool readers_;
   ThreadPool fetches_;

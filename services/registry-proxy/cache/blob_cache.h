@@ -15,15 +15,17 @@
 
 namespace flotilla::registry {
 
-/// Blobs on disk by digest, the least recently used of them removed when they exceed the budget.
-/// What is on its way is shared by all who ask for it. Below the folder: blobs/<algorithm>/<hex>
-/// whole ones, partial/<algorithm>-<hex> beginnings that a later fetch goes on with. One process a
-/// folder. Thread-safe.
+/// Blobs on disk by digest, and beginnings of blobs that a later fetch goes on with; the least
+/// recently used of them are removed when they exceed the budget. What is on its way is shared by
+/// all who ask for it, and not counted. Below the folder: blobs/<algorithm>/<hex> whole ones,
+/// partial/<algorithm>-<hex> beginnings and what is on its way. One process a folder. Thread-safe.
 class BlobCache {
  public:
   struct Options {
     std::string folder = ".";
     std::uint64_t budget = 0;  // bytes; 0: nothing is kept once it is whole
+    /// Bytes of beginnings that stay even beyond the budget: a pull that broke off goes on.
+    std::uint64_t spared = std::uint64_t{4} << 30U;
   };
 
   /// Makes the folders, finds what is there. Errors: Internal.
@@ -43,35 +45,38 @@ class BlobCache {
   enum class Beginning { Wait, Remove };
   void giveUp(const Digest& digest, Beginning beginning);
 
-  /// A small document as a blob. Failing to keep it is no failure.
-  void put(const Digest& digest, std::string_view bytes);
+  /// Removes beginnings that nobody went on with for a day. Now and then.
+  void removeOldBeginnings();
 
  private:
   struct Entry {
     std::uint64_t size = 0;
+    bool beginning = false;
     std::list<std::string>::iterator use;  // in by_use_
   };
+  using Entries = std::map<std::string, Entry>;
 
   BlobCache(Options options, Metrics& metrics);
   Result<void> load();
-  void removeOldBeginnings() const;
   void add(const std::string& name, std::uint64_t size) FLO_REQUIRES(mutex_);
+  /// No longer counts it; the file stays.
+  void drop(Entries::iterator entry) FLO_REQUIRES(mutex_);
   void evict() FLO_REQUIRES(mutex_);
   std::shared_ptr<Blob> openWhole(const Digest& digest) FLO_REQUIRES(mutex_);
 
-  [[nodiscard]] std::string blobPath(const std::string& name) const {
-    return options_.folder + "/blobs/" + name;
+  /// Entries are named by their path below the folder.
+  [[nodiscard]] std::string pathOf(const std::string& name) const {
+    return options_.folder + "/" + name;
   }
-  [[nodiscard]] std::string partialPath(const Digest& digest) const;
-  [[nodiscard]] static std::string nameOf(const Digest& digest);
 
   const Options options_;
   prometheus::Gauge& bytes_;
   prometheus::Counter& evicted_;
   Mutex mutex_;
-  std::map<std::string, Entry> entries_ FLO_GUARDED_BY(mutex_);
+  Entries entries_ FLO_GUARDED_BY(mutex_);
   std::list<std::string> by_use_ FLO_GUARDED_BY(mutex_);  // least recently used first
   std::uint64_t total_ FLO_GUARDED_BY(mutex_) = 0;
+  std::uint64_t beginnings_ FLO_GUARDED_BY(mutex_) = 0;  // of it
   std::map<std::string, std::shared_ptr<Blob>> on_their_way_ FLO_GUARDED_BY(mutex_);
 };
 

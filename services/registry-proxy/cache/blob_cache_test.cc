@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 namespace flotilla::registry {
 namespace {
@@ -21,9 +22,10 @@ class BlobCacheTest : public testing::Test {
   BlobCacheTest(const BlobCacheTest&) = delete;
   BlobCacheTest& operator=(const BlobCacheTest&) = delete;
 
-  std::unique_ptr<BlobCache> open(std::uint64_t budget) {
+  std::unique_ptr<BlobCache> open(std::uint64_t budget, std::uint64_t spared = 1000) {
     metrics_ = std::make_unique<Metrics>();
-    return BlobCache::open({.folder = folder_, .budget = budget}, *metrics_).value();
+    return BlobCache::open({.folder = folder_, .budget = budget, .spared = spared}, *metrics_)
+        .value();
   }
 
   /// What a fetch does that succeeds.
@@ -101,6 +103,55 @@ TEST_F(BlobCacheTest, ABeginningWaitsForTheNextTry) {
   EXPECT_EQ(::lseek(lookup.blob->fd(), 0, SEEK_END), 4);
   cache->giveUp(digest, BlobCache::Beginning::Remove);
   EXPECT_EQ(::lseek(cache->acquire(digest).value().blob->fd(), 0, SEEK_END), 0);
+}
+
+TEST_F(BlobCacheTest, BeginningsAreWithinTheBudgetButForThoseSpared) {
+  const auto begin = [](BlobCache& cache, const std::string& content) {
+    const Digest digest = digestOf(content);
+    const auto lookup = cache.acquire(digest).value();
+    EXPECT_TRUE(lookup.fetch);
+    EXPECT_EQ(::pwrite(lookup.blob->fd(), "12345678", 8, 0), 8);
+    cache.giveUp(digest, BlobCache::Beginning::Wait);
+  };
+  const auto waits = [this](const std::string& content) {
+    return std::filesystem::exists(folder_ + "/partial/sha256-" + digestOf(content).hex());
+  };
+  auto cache = open(25, 8);
+  fill(*cache, "aaaaaaaaaa");
+  begin(*cache, "b");
+  begin(*cache, "c");  // 26 bytes
+  EXPECT_FALSE(has(*cache, "aaaaaaaaaa"));
+  begin(*cache, "d");
+  begin(*cache, "e");
+  EXPECT_FALSE(waits("b"));
+  EXPECT_TRUE(waits("c"));
+  cache = open(25, 8);
+  begin(*cache, "f");  // those of earlier processes count as well
+  EXPECT_FALSE(waits("c"));
+  cache = open(0, 8);
+  EXPECT_FALSE(waits("e"));
+  EXPECT_TRUE(waits("f"));
+}
+
+TEST_F(BlobCacheTest, BeginningsThatNobodyWantsGoAfterADay) {
+  auto cache = open(1000);
+  std::map<std::string, std::string> paths;
+  for (const std::string content : {"old", "new", "running"}) {
+    const Digest digest = digestOf(content);
+    ASSERT_EQ(::pwrite(cache->acquire(digest).value().blob->fd(), "x", 1, 0), 1);
+    if (content != "running") {
+      cache->giveUp(digest, BlobCache::Beginning::Wait);
+    }
+    paths[content] = folder_ + "/partial/sha256-" + digest.hex();
+    if (content != "new") {
+      std::filesystem::last_write_time(
+          paths[content], std::filesystem::file_time_type::clock::now() - std::chrono::hours(25));
+    }
+  }
+  cache->removeOldBeginnings();
+  EXPECT_FALSE(std::filesystem::exists(paths["old"]));
+  EXPECT_TRUE(std::filesystem::exists(paths["new"]));
+  EXPECT_TRUE(std::filesystem::exists(paths["running"]));
 }
 
 TEST_F(BlobCacheTest, AFileOfAnotherSizeIsNotServed) {

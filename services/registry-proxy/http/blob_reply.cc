@@ -122,8 +122,9 @@ class BlobReply : public std::enable_shared_from_this<BlobReply> {
 
   bool readElsewhere() {
     waiting_ = true;
-    const bool posted = readers_.post([self = shared_from_this()] {
-      const ssize_t got = ::pread(self->part_.blob->fd(), self->piece_.data(), self->piece_.size(),
+    // The blob is held here: the reply lets go of it when the client leaves in the meantime.
+    const bool posted = readers_.post([self = shared_from_this(), blob = part_.blob] {
+      const ssize_t got = ::pread(blob->fd(), self->piece_.data(), self->piece_.size(),
                                   static_cast<off_t>(self->offset_));
       self->reactor_.post([self, got] {
         if (self->stream_ && self->took(got)) {
