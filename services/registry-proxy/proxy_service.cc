@@ -42,6 +42,7 @@ class Proxy final : public ProxyService {
     reactor_.cancelTimer(timer_);
     reactor_.cancelTimer(tidy_);
     fetcher_.stop();
+    upstreams_.stop();
   }
   Proxy(const Proxy&) = delete;
   Proxy& operator=(const Proxy&) = delete;
@@ -81,7 +82,10 @@ class Proxy final : public ProxyService {
  private:
   void tidyLater() {
     tidy_ = reactor_.runAfter(kTidy, [this] {
-      (void)work_.post([this] { cache_->removeOldBeginnings(); });  // else the next time
+      (void)work_.post([this] {  // else the next time
+        cache_->removeOldBeginnings();
+        upstreams_.tidy();
+      });
       tidyLater();
     });
   }

@@ -230,6 +230,26 @@ class Pull(unittest.TestCase):
                                               "'docker login': denied: requested access to the resource is denied" % name))
         self.registry.statuses = [(503,), (429, {"Retry-After": "1"}), (502,)]
         self.assertTrue(self.pulled(name)[-1].startswith("Status: Downloaded"))
+        self.registry.statuses = [(429, {"Retry-After": "60"})] * 2  # longer than the proxy waits
+        connection = self.daemon.connection()
+        connection.request("POST", "/images/create?fromImage=%s&tag=1" % name)
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, answer.headers["Retry-After"]), (503, "60"))
+        self.assertEqual(json.loads(answer.read())["message"], "toomanyrequests: too many requests")
+        connection.close()
+
+    def test_what_is_too_big_is_told(self):
+        self.registry.add_manifest("huge", b" " * (9 << 20), "application/vnd.oci.image.manifest.v1+json", tag="1")
+        self.assertEqual(self.refused(self.registry.name + "/huge"), (500, "manifests/1 of huge is larger than 8 MiB"))
+        self.registry.add_image("config", "1", [layer_of({"x": b"1"})], config={"Labels": {"much": "x" * (9 << 20)}})
+        _, lines = self.pull(self.registry.name + "/config")
+        self.assertRegex(lines[-1].get("error", ""), "^image config sha256:.* is larger than 8 MiB$")
+
+    def test_the_body_of_a_redirect_is_not_read_to_its_end(self):
+        self.registry.add_image("moved", "1", [layer_of({"x": b"1"})])
+        there = {"Location": "http://%s/v2/moved/manifests/1" % self.registry.name}
+        self.registry.statuses = [(307, there, b"x" * (32 << 20))]
+        self.assertTrue(self.pulled(self.registry.name + "/moved")[-1].startswith("Status: Downloaded"))
 
     # --- what breaks
 

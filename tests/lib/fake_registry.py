@@ -50,7 +50,7 @@ class FakeRegistry:
         self.break_after = None      # a blob's answer ends after so many bytes, once
         self.always_break_after = None
         self.corrupt = set()         # digests sent with a wrong byte
-        self.statuses = []           # [(status, headers)] answered first, whatever is asked
+        self.statuses = []           # [(status, headers, body)] answered first, whatever is asked
         self.delay = 0.0             # before every answer
         self.rate = 0                # bytes a second of blobs
         self.no_ranges = False
@@ -148,7 +148,7 @@ class FakeRegistry:
         if self.delay:
             time.sleep(self.delay)
         if forced:
-            self.send(handler, forced[0], forced[1] if len(forced) > 1 else {}, b"")
+            self.send(handler, forced[0], forced[1] if len(forced) > 1 else {}, forced[2] if len(forced) > 2 else b"")
             return
         url = urllib.parse.urlsplit(handler.path)
         if url.path == "/token":

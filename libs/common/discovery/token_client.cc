@@ -27,6 +27,37 @@ Error unreachable(const std::string& origin, httplib::Error error) {
   return {ErrorKind::Unavailable, "discovery service " + origin + ": " + httplib::to_string(error)};
 }
 
+/// One exchange, with the answer's body up to kMaxAnswer.
+Result<httplib::Response> exchange(const std::string& origin, const TokenOptions& options,
+                                   const std::string& method, const std::string& path,
+                                   const std::string& body = "") {
+  httplib::Request request;
+  request.method = method;
+  request.path = path;
+  request.body = body;
+  if (!body.empty()) {
+    request.set_header("Content-Type", "application/json");
+  }
+  std::string received;
+  bool too_long = false;
+  request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+    too_long = received.size() + size > kMaxAnswer;
+    received.append(data, too_long ? 0 : size);
+    return !too_long;
+  };
+  const auto client = connect(origin, options);
+  auto answer = client->send(request);
+  if (too_long) {
+    return Error{ErrorKind::Unavailable,
+                 "discovery service " + origin + ": its answer is too long"};
+  }
+  if (!answer) {
+    return unreachable(origin, answer.error());
+  }
+  answer->body = std::move(received);
+  return *std::move(answer);
+}
+
 Error refused(const std::string& what, const httplib::Response& response) {
   std::string message = response.body.substr(0, response.body.find('\n')).substr(0, 200);
   return {ErrorKind::Unavailable, what + ", Discovery service returned " +
@@ -75,15 +106,12 @@ Result<TokenClient> TokenClient::parse(std::string_view scheme, std::string_view
 
 Result<std::string> TokenClient::create(std::string_view service, const TokenOptions& options) {
   FLO_TRY_ASSIGN(const auto parts, splitUrl(service));
-  const auto client = connect(parts.first, options);
-  const auto answer = client->Post(parts.second + std::string(kClusters));
-  if (!answer) {
-    return unreachable(parts.first, answer.error());
+  FLO_TRY_ASSIGN(const auto answer,
+                 exchange(parts.first, options, "POST", parts.second + std::string(kClusters)));
+  if (answer.status < 200 || answer.status > 299) {
+    return refused("Failed to create a cluster", answer);
   }
-  if (answer->status < 200 || answer->status > 299) {
-    return refused("Failed to create a cluster", *answer);
-  }
-  std::string token = answer->body;
+  std::string token = answer.body;
   while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) {
     token.pop_back();
   }
@@ -91,18 +119,11 @@ Result<std::string> TokenClient::create(std::string_view service, const TokenOpt
 }
 
 Result<std::vector<std::string>> TokenClient::list() const {
-  const auto client = connect(origin_, options_);
-  const auto answer = client->Get(path_);
-  if (!answer) {
-    return unreachable(origin_, answer.error());
+  FLO_TRY_ASSIGN(const auto answer, exchange(origin_, options_, "GET", path_));
+  if (answer.status != 200) {
+    return refused("Failed to fetch entries", answer);
   }
-  if (answer->status != 200) {
-    return refused("Failed to fetch entries", *answer);
-  }
-  const auto list = answer->body.size() <= kMaxAnswer
-                        ? json::parse(answer->body)
-                        : Result<json::Json>(Error{ErrorKind::Unavailable,
-                                                   "the discovery service's list is too long"});
+  const auto list = json::parse(answer.body);
   std::vector<std::string> entries;
   if (!list || (!list->is_array() && !list->is_null())) {
     return Error{ErrorKind::Unavailable,
@@ -117,14 +138,10 @@ Result<std::vector<std::string>> TokenClient::list() const {
 }
 
 Result<void> TokenClient::announce(const std::string& entry, std::chrono::seconds ttl) const {
-  const auto client = connect(origin_, options_);
-  const auto answer =
-      client->Post(path_ + "?ttl=" + std::to_string(ttl.count()), entry, "application/json");
-  if (!answer) {
-    return unreachable(origin_, answer.error());
-  }
-  if (answer->status < 200 || answer->status > 299) {
-    return refused("Failed to register", *answer);
+  FLO_TRY_ASSIGN(const auto answer, exchange(origin_, options_, "POST",
+                                             path_ + "?ttl=" + std::to_string(ttl.count()), entry));
+  if (answer.status < 200 || answer.status > 299) {
+    return refused("Failed to register", answer);
   }
   return {};
 }

@@ -351,15 +351,16 @@ void RegistryHandler::sendBlob(const http::ExchangePtr& exchange, const Digest& 
   head.headers.add("Cache-Control", "max-age=31536000");
   BlobPart part{.blob = std::move(blob), .first = 0, .end = *size};
   if (const auto range = ByteRange::parse(exchange->request().headers.get("Range"))) {
-    part.first = range->suffix ? *size - std::min(*range->suffix, *size) : range->first;
-    part.end = std::min(*size, range->last.value_or(*size - 1) + 1);
-    if (part.first >= *size) {
+    const auto bounds = range->within(*size);
+    if (!bounds) {
       http::Response unsatisfiable;
       unsatisfiable.status = 416;
       unsatisfiable.headers.add("Content-Range", "bytes */" + std::to_string(*size));
       exchange->respond(std::move(unsatisfiable));
       return;
     }
+    part.first = bounds->first;
+    part.end = bounds->end;
     head.status = 206;
     head.headers.add("Content-Range", "bytes " + std::to_string(part.first) + "-" +
                                           std::to_string(part.end - 1) + "/" +

@@ -127,4 +127,10 @@ std::optional<ByteRange> ByteRange::parse(std::string_view header) {
   return ByteRange{.first = *first, .last = last};
 }
 
+std::optional<ByteRange::Bounds> ByteRange::within(std::uint64_t size) const {
+  const Bounds bounds{.first = suffix ? size - std::min(*suffix, size) : first,
+                      .end = last && *last < size ? *last + 1 : size};
+  return bounds.first < bounds.end ? std::optional(bounds) : std::nullopt;
+}
+
 }  // namespace flotilla::registry

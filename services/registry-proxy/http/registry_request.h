@@ -26,12 +26,18 @@ struct RegistryRequest {
 
 /// A part of a blob that a Range header asks for.
 struct ByteRange {
+  struct Bounds {
+    std::uint64_t first = 0;
+    std::uint64_t end = 0;  // beyond the last
+  };
   std::uint64_t first = 0;
   std::optional<std::uint64_t> last = {};    // inclusive
   std::optional<std::uint64_t> suffix = {};  // the last so many bytes, instead of the two above
 
   /// Nothing for headers that are to be ignored: other units, lists, nonsense.
   static std::optional<ByteRange> parse(std::string_view header);
+  /// Of a content of `size` bytes; nothing when it has none of them (416).
+  [[nodiscard]] std::optional<Bounds> within(std::uint64_t size) const;
 };
 
 }  // namespace flotilla::registry

@@ -57,6 +57,23 @@ TEST(ByteRange, TakesOneRangeOfBytes) {
   }
 }
 
+TEST(ByteRange, IsCutToWhatIsThere) {
+  const auto within = [](const char* header, std::uint64_t size) {
+    const auto bounds = ByteRange::parse(header)->within(size);
+    return bounds ? std::pair(bounds->first, bounds->end)
+                  : std::pair(std::uint64_t{0}, std::uint64_t{0});
+  };
+  using Bounds = std::pair<std::uint64_t, std::uint64_t>;
+  EXPECT_EQ(within("bytes=5-", 10), Bounds(5, 10));
+  EXPECT_EQ(within("bytes=5-5", 10), Bounds(5, 6));
+  EXPECT_EQ(within("bytes=5-99", 10), Bounds(5, 10));
+  EXPECT_EQ(within("bytes=0-18446744073709551615", 10), Bounds(0, 10));
+  EXPECT_EQ(within("bytes=-3", 10), Bounds(7, 10));
+  EXPECT_EQ(within("bytes=-30", 10), Bounds(0, 10));
+  EXPECT_EQ(within("bytes=10-", 10), Bounds(0, 0));
+  EXPECT_EQ(within("bytes=0-", 0), Bounds(0, 0));
+}
+
 TEST(AccessGrants, AreOfOneCallerAndOneRepository) {
   AccessGrants grants;
   grants.grant("me", "docker.io/a", kDigest);

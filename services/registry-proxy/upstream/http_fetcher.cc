@@ -5,7 +5,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -18,7 +20,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMaxRedirects = 5;
-constexpr std::size_t kMaxIdle = 8;  // connections kept to one server
+constexpr std::ptrdiff_t kMaxIdle = 8;     // connections kept to one server
+constexpr std::size_t kMaxIdleOfAll = 64;  // and to all
+constexpr std::chrono::minutes kIdleLives{1};
+constexpr std::size_t kMaxDropped = 64U << 10U;  // of a body that nobody wants
 constexpr std::chrono::milliseconds kDialAgain{5000};
 
 struct HostCertificates {
@@ -99,6 +104,7 @@ struct HttpFetcher::Attempt {
   std::optional<FetchHead> head;
   Sink sink;
   std::string location;
+  std::size_t dropped = 0;
 
   Attempt(const FetchRequest& from, const Choose& choose) {
     request.method = from.method;
@@ -123,9 +129,16 @@ struct HttpFetcher::Attempt {
     };
     request.content_receiver = [this](const char* data, std::size_t size, std::uint64_t,
                                       std::uint64_t) {
-      return !sink || sink(std::string_view(data, size));
+      if (sink) {
+        return sink(std::string_view(data, size));
+      }
+      dropped += size;
+      return !isOverlong();
     };
   }
+
+  /// The head was all that was wanted, and reading on costs more than a new connection.
+  [[nodiscard]] bool isOverlong() const { return dropped > kMaxDropped; }
 
   void takeHead(const httplib::Response& response, const Url& url) {
     head.emplace();
@@ -172,12 +185,14 @@ HttpFetcher::Client HttpFetcher::connectTo(const FetchRequest& request) const {
 }
 
 HttpFetcher::Client HttpFetcher::take(const FetchRequest& request, const std::string& key) {
+  closeIdle();
   {
     MutexLock lock(mutex_);
-    auto& idle = idle_[key];
-    if (!idle.empty()) {
-      Client client = std::move(idle.back());
-      idle.pop_back();
+    const auto newest = std::find_if(idle_.rbegin(), idle_.rend(),
+                                     [&key](const Idle& idle) { return idle.server == key; });
+    if (newest != idle_.rend()) {
+      Client client = std::move(newest->client);
+      idle_.erase(std::next(newest).base());
       return client;
     }
   }
@@ -185,10 +200,25 @@ HttpFetcher::Client HttpFetcher::take(const FetchRequest& request, const std::st
 }
 
 void HttpFetcher::giveBack(const std::string& key, Client client) {
+  std::list<Idle> closed;  // outside the lock
   MutexLock lock(mutex_);
-  auto& idle = idle_[key];
-  if (idle.size() < kMaxIdle) {
-    idle.push_back(std::move(client));
+  const auto same = std::count_if(idle_.begin(), idle_.end(),
+                                  [&key](const Idle& idle) { return idle.server == key; });
+  if (same >= kMaxIdle) {
+    return;
+  }
+  idle_.push_back({key, std::move(client), std::chrono::steady_clock::now()});
+  if (idle_.size() > kMaxIdleOfAll) {
+    closed.splice(closed.end(), idle_, idle_.begin());
+  }
+}
+
+void HttpFetcher::closeIdle() {
+  std::list<Idle> closed;
+  const auto longest = std::chrono::steady_clock::now() - kIdleLives;
+  MutexLock lock(mutex_);
+  while (!idle_.empty() && idle_.front().since < longest) {
+    closed.splice(closed.end(), idle_, idle_.begin());
   }
 }
 
@@ -200,7 +230,8 @@ Result<FetchHead> HttpFetcher::once(const FetchRequest& request, const Choose& c
   httplib::Response response;
   httplib::Error error = httplib::Error::Success;
   ERR_clear_error();
-  if (!client->send(attempt.request, response, error)) {
+  const bool sent = client->send(attempt.request, response, error);
+  if (!sent && !attempt.isOverlong()) {
     if (error == httplib::Error::Success) {
       error = httplib::Error::Read;
     }
@@ -209,7 +240,9 @@ Result<FetchHead> HttpFetcher::once(const FetchRequest& request, const Choose& c
   if (!attempt.head) {  // HEAD: no content handler ran
     attempt.takeHead(response, request.url);
   }
-  giveBack(key, std::move(client));
+  if (sent) {
+    giveBack(key, std::move(client));
+  }
   if (!attempt.location.empty()) {
     attempt.head->headers.set("Location", attempt.location);
   }

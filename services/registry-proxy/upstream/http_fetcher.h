@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -63,9 +63,17 @@ class HttpFetcher {
   /// (redirects that lead nowhere); all in the words dockerd's users know.
   Result<FetchHead> fetch(FetchRequest request, const Choose& choose);
 
+  /// Closes connections that were kept and not used for a while. Now and then.
+  void closeIdle();
+
  private:
   using Client = std::unique_ptr<httplib::ClientImpl>;
   struct Attempt;
+  struct Idle {
+    std::string server;
+    Client client;
+    std::chrono::steady_clock::time_point since;
+  };
 
   Result<FetchHead> once(const FetchRequest& request, const Choose& choose);
   Client take(const FetchRequest& request, const std::string& key);
@@ -74,7 +82,7 @@ class HttpFetcher {
 
   const Options options_;
   Mutex mutex_;
-  std::map<std::string, std::vector<Client>> idle_ FLO_GUARDED_BY(mutex_);
+  std::list<Idle> idle_ FLO_GUARDED_BY(mutex_);  // the longest unused first
 };
 
 }  // namespace flotilla::registry

@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <random>
-#include <thread>
 #include <utility>
 
 #include "common/http/percent.h"
@@ -19,6 +18,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::string_view kDockerHub = "docker.io";
 constexpr std::string_view kDockerHubServer = "registry-1.docker.io";
 constexpr std::size_t kMaxDocument = 8U << 20U;
+constexpr std::size_t kMaxKnown = 1024;
 constexpr std::size_t kMaxErrorBody = 64U << 10U;
 constexpr std::chrono::minutes kRemembered{10};
 constexpr std::chrono::seconds kTokenMargin{5};
@@ -125,6 +125,9 @@ Result<std::vector<Upstreams::Endpoint>> Upstreams::endpointsOf(const std::strin
 void Upstreams::remember(const std::string& registry, const Endpoint& endpoint) {
   if (!endpoint.mirror) {
     MutexLock lock(mutex_);
+    if (known_.size() >= kMaxKnown) {
+      known_.clear();  // the first request of each finds out again
+    }
     known_.insert_or_assign(registry, Known{endpoint, Clock::now() + kRemembered});
   }
 }
@@ -132,6 +135,26 @@ void Upstreams::remember(const std::string& registry, const Endpoint& endpoint) 
 void Upstreams::forget(const std::string& registry) {
   MutexLock lock(mutex_);
   known_.erase(registry);
+}
+
+void Upstreams::stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  stopped_.notify_all();
+}
+
+void Upstreams::tidy() {
+  fetcher_.closeIdle();
+  MutexLock lock(mutex_);
+  std::erase_if(known_,
+                [now = Clock::now()](const auto& known) { return known.second.until <= now; });
+}
+
+bool Upstreams::wait(std::chrono::milliseconds pause) {
+  MutexLock lock(mutex_);
+  return !stopped_.wait_for(mutex_, pause, [this] { return stopping_; });
 }
 
 Result<Upstreams::Answer> Upstreams::send(const Endpoint& endpoint, const UpstreamCall& call,
@@ -299,10 +322,19 @@ Served<FetchHead> Upstreams::content(const UpstreamCall& call, const HttpFetcher
 Served<UpstreamDocument> Upstreams::document(const UpstreamCall& call) {
   for (int attempt = 0;; ++attempt) {
     UpstreamDocument document;
-    auto head = content(call, [&document](const FetchHead&) {
+    bool too_big = false;
+    auto head = content(call, [&](const FetchHead&) {
       document.body.clear();
-      return collectInto(document.body, kMaxDocument);
+      return [&, collect = collectInto(document.body, kMaxDocument)](std::string_view piece) {
+        too_big = !collect(piece);
+        return !too_big;
+      };
     });
+    if (too_big) {
+      const std::string words = call.resource + " of " + call.repository + " is larger than 8 MiB";
+      return tl::unexpected(
+          Refusal{.status = 502, .code = "SIZE_INVALID", .message = words, .cause = words});
+    }
     if (head) {
       document.head = *std::move(head);
       return document;
@@ -313,10 +345,10 @@ Served<UpstreamDocument> Upstreams::document(const UpstreamCall& call) {
     const bool worth_it =
         refusal.cause.empty() ? isTemporary(refusal.status) : refusal.status == 504;
     const auto pause = pauseBefore(attempt, refusal.retry_after, options_);
-    if (!worth_it || attempt + 1 >= options_.attempts || pause > options_.longest_pause) {
+    if (!worth_it || attempt + 1 >= options_.attempts || pause > options_.longest_pause ||
+        !wait(pause)) {
       return tl::unexpected(std::move(head).error());
     }
-    std::this_thread::sleep_for(pause);
   }
 }
 

@@ -52,6 +52,11 @@ class Upstreams {
 
   Upstreams(Options options, Metrics& metrics);
 
+  /// What waits to be asked again gives up now, and later calls do not wait. For the way down.
+  void stop();
+  /// Closes connections and forgets what was learnt of registries long ago. Now and then.
+  void tidy();
+
   /// The whole answer, 200 or not below; at most 8 MiB.
   Served<UpstreamDocument> document(const UpstreamCall& call);
 
@@ -73,6 +78,8 @@ class Upstreams {
   Result<std::vector<Endpoint>> endpointsOf(const std::string& registry);
   void remember(const std::string& registry, const Endpoint& endpoint);
   void forget(const std::string& registry);
+  /// False when it was stopped.
+  bool wait(std::chrono::milliseconds pause);
   Result<Answer> exchange(const UpstreamCall& call, const HttpFetcher::Choose& choose);
   Result<Answer> authorised(const Endpoint& endpoint, const UpstreamCall& call,
                             const HttpFetcher::Choose& choose);
@@ -89,6 +96,8 @@ class Upstreams {
   prometheus::Counter& requests_;
   prometheus::Counter& errors_;
   Mutex mutex_;
+  CondVar stopped_;
+  bool stopping_ FLO_GUARDED_BY(mutex_) = false;
   struct Known {
     Endpoint endpoint;
     std::chrono::steady_clock::time_point until;

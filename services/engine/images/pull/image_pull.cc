@@ -36,16 +36,13 @@ Result<Reference> parseTarget(const PullParameters& parameters) {
 }
 
 /// A manifest of one image, from `found` or from the index that it is.
-struct ChosenImage {
-  Manifest manifest;
-};
-Result<ChosenImage> chooseImage(RegistrySource& registry, const RegistryCaller& caller,
-                                RegistryManifest found, const Platform& wanted) {
+Result<Manifest> chooseImage(RegistrySource& registry, const RegistryCaller& caller,
+                             RegistryManifest found, const Platform& wanted) {
   constexpr int kMaxDepth = 4;
   for (int depth = 0; depth < kMaxDepth; ++depth) {
     FLO_TRY_ASSIGN(Manifest manifest, Manifest::parse(found.media_type, found.text));
     if (manifest.kind == Manifest::Kind::Image) {
-      return ChosenImage{std::move(manifest)};
+      return manifest;
     }
     FLO_TRY_ASSIGN(const Descriptor image, manifest.imageFor(wanted));
     FLO_TRY_ASSIGN(found, registry.manifest(caller, image.digest));
@@ -56,10 +53,14 @@ Result<ChosenImage> chooseImage(RegistrySource& registry, const RegistryCaller& 
 Result<std::string> fetchConfig(RegistrySource& registry, const RegistryCaller& caller,
                                 const Descriptor& config) {
   std::string text;
-  FLO_TRY(registry.blob(caller, config.digest, 0, [&text](std::string_view piece) {
+  const auto got = registry.blob(caller, config.digest, 0, [&text](std::string_view piece) {
     text += piece;
     return text.size() <= kMaxConfig;
-  }));
+  });
+  if (text.size() > kMaxConfig) {
+    return Error{ErrorKind::Internal, "image config " + config.digest + " is larger than 8 MiB"};
+  }
+  FLO_TRY(got);
   if ("sha256:" + sha256Hex(text) != config.digest) {
     return Error{ErrorKind::Internal,
                  "image config verification failed for digest " + config.digest};
@@ -191,13 +192,13 @@ Result<void> ImagePull::pullOne(Target& target, PullProgress& progress, ImageStr
   const std::string digest = target.manifest->digest;
   progress.header("Pulling from " + reference.path,
                   reference.digest.empty() ? reference.tag : reference.familiar());
-  FLO_TRY_ASSIGN(const ChosenImage chosen,
+  FLO_TRY_ASSIGN(const Manifest chosen,
                  chooseImage(context_->registry, caller, *std::move(target.manifest), wanted()));
-  const std::string& id = chosen.manifest.config.digest;
+  const std::string& id = chosen.config.digest;
   FLO_TRY_ASSIGN(const auto known, findImage(images, id));
   std::string config = known ? known->config : std::string();
   if (!known) {
-    FLO_TRY_ASSIGN(config, fetchConfig(context_->registry, caller, chosen.manifest.config));
+    FLO_TRY_ASSIGN(config, fetchConfig(context_->registry, caller, chosen.config));
   }
   FLO_TRY_ASSIGN(const ImageDocument document, ImageDocument::parse(config));
   if (!document.os.empty() && document.os != "linux") {
@@ -205,7 +206,7 @@ Result<void> ImagePull::pullOne(Target& target, PullProgress& progress, ImageStr
                  "image operating system \"" + document.os +
                      "\" cannot be used on this platform: operating system is not supported"};
   }
-  if (document.diff_ids.size() != chosen.manifest.layers.size()) {
+  if (document.diff_ids.size() != chosen.layers.size()) {
     return Error{ErrorKind::InvalidArgument,
                  "layers from manifest don't match image configuration"};
   }
@@ -221,7 +222,7 @@ Result<void> ImagePull::pullOne(Target& target, PullProgress& progress, ImageStr
   LayerIntake intake(images, *workspace, stream.cancelled);
   LayerCommit commit(images, intake, *workspace);
   if (!known) {
-    FLO_TRY_ASSIGN(const auto files, layers.run(document, chosen.manifest.layers));
+    FLO_TRY_ASSIGN(const auto files, layers.run(document, chosen.layers));
     FLO_TRY(commit.stage(document, files));
   }
   FLO_TRY(commit.commit([&](Transaction& transaction, ImageRecords& records) -> Result<void> {

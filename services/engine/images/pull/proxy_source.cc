@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -24,7 +25,16 @@ constexpr std::size_t kMaxDocument = 8U << 20U;
 struct Failure {
   int status = 0;
   std::string code, message, cause;
+  std::chrono::seconds retry_after{0};
 };
+
+/// Retry-After as seconds; zero for a date, which few registries send, and for nonsense.
+std::chrono::seconds parseRetryAfter(const std::string& text) {
+  std::uint32_t seconds = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  return std::chrono::seconds(failed == std::errc{} && end == text.data() + text.size() ? seconds
+                                                                                        : 0);
+}
 
 /// "MANIFEST_UNKNOWN" as Docker prints it: "manifest unknown".
 std::string spoken(std::string code) {
@@ -35,7 +45,9 @@ std::string spoken(std::string code) {
 }
 
 Failure readFailure(const httplib::Response& response, std::string_view body) {
-  Failure failure{.status = response.status, .cause = response.get_header_value("Flotilla-Cause")};
+  Failure failure{.status = response.status,
+                  .cause = response.get_header_value("Flotilla-Cause"),
+                  .retry_after = parseRetryAfter(response.get_header_value("Retry-After"))};
   const auto document = json::parse(body);
   if (document && document->is_object() && document->contains("errors") &&
       (*document)["errors"].is_array() && !(*document)["errors"].empty() &&
@@ -75,10 +87,10 @@ Error wordedError(const Failure& failure, const RegistryCaller& caller) {
     return {ErrorKind::Unauthenticated, words};
   }
   if (failure.status == 429) {
-    return {ErrorKind::Unavailable, words};
+    return Error{ErrorKind::Unavailable, words}.retryIn(failure.retry_after);
   }
   if (failure.status >= 500) {
-    return {ErrorKind::Unavailable, failure.message};
+    return Error{ErrorKind::Unavailable, failure.message}.retryIn(failure.retry_after);
   }
   return {ErrorKind::Internal, words};
 }
@@ -156,10 +168,15 @@ class ProxySource final : public RegistrySource {
   Result<std::string> document(const RegistryCaller& caller, const std::string& resource,
                                const SeeHead& see) {
     std::string text;
-    FLO_TRY(exchange(caller, resource, 0, see, [&text](std::string_view piece) {
+    const auto got = exchange(caller, resource, 0, see, [&text](std::string_view piece) {
       text += piece;
       return text.size() <= kMaxDocument;
-    }));
+    });
+    if (text.size() > kMaxDocument) {
+      return Error{ErrorKind::Internal,
+                   resource + " of " + caller.name.familiarName() + " is larger than 8 MiB"};
+    }
+    FLO_TRY(got);
     return text;
   }
 
