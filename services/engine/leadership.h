@@ -16,7 +16,6 @@ class Leadership {
 
   /// Whether this worker leads, from now on perhaps. Never blocks.
   bool seek();
-  [[nodiscard]] bool held() const { return lock_.valid(); }
 
  private:
   const std::string path_;

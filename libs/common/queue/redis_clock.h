@@ -23,9 +23,6 @@ class RedisClock {
 
   [[nodiscard]] std::int64_t nowMs() const { return localMs() + offset_ms_; }
 
-  /// Milliseconds of a stream entry's id ("1700000000000-0").
-  static std::int64_t entryMs(std::string_view id) { return number(id.substr(0, id.find('-'))); }
-
  private:
   static std::int64_t number(std::string_view text) {
     std::int64_t value = 0;

@@ -37,7 +37,6 @@ bool RedisOutbox::empty() {
 
 void RedisOutbox::close() {
   closed_ = true;
-  on_sent_ = nullptr;
   reactor_.cancelTimer(retry_);
   connection_.reset();
 }
@@ -109,9 +108,6 @@ void RedisOutbox::answered(const std::shared_ptr<Batch>& batch, const Result<Red
   if (reply) {
     for (const Item& item : batch->items) {
       entries_.erase(item.entry);
-    }
-    if (on_sent_) {
-      on_sent_();
     }
     return;
   }

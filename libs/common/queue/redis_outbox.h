@@ -37,8 +37,6 @@ class RedisOutbox : public std::enable_shared_from_this<RedisOutbox> {
   void connected() { flush(); }
   /// Whether the entry's job is done and its reply waits here.
   [[nodiscard]] bool holds(const std::string& entry) const { return entries_.contains(entry); }
-  /// Runs `fn` whenever entries have left their stream.
-  void onSent(std::function<void()> fn) { on_sent_ = std::move(fn); }
   [[nodiscard]] bool empty();
   void close();
 
@@ -56,7 +54,6 @@ class RedisOutbox : public std::enable_shared_from_this<RedisOutbox> {
   const RedisKeys keys_;
   const std::string jobs_key_;
   RedisConnectionPtr connection_;
-  std::function<void()> on_sent_;
   std::unordered_set<std::string> entries_;  // of every item here and under way
   std::size_t under_way_ = 0;
   Reactor::TimerId retry_ = 0;

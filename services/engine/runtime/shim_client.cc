@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "common/os/random.h"
 #include "engine/runtime/shim_connection.h"
 
 namespace flotilla::engine {
@@ -21,20 +21,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kQuick{5000};  // requests the shim answers from memory
 constexpr milliseconds kExecStart{60000};
-
-std::string randomTicket() {
-  std::array<unsigned char, 16> bytes{};
-  // 16 bytes never come short from getrandom once the pool is seeded.
-  while (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-  }
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string ticket;
-  for (const unsigned char byte : bytes) {
-    ticket += kHex[byte >> 4U];
-    ticket += kHex[byte & 15U];
-  }
-  return ticket;
-}
+constexpr std::size_t kTicketBytes = 16;
 
 json keyBytes(const std::string& keys) {
   json list = json::array();
@@ -65,7 +52,7 @@ Result<int> ShimClient::go(milliseconds timeout, unsigned run) {
 }
 
 Result<StreamEndpoint> ShimClient::attach(const AttachOptions& options) {
-  StreamEndpoint endpoint{"unix:" + run_dir_ + "/io.sock", randomTicket()};
+  StreamEndpoint endpoint{"unix:" + run_dir_ + "/io.sock", randomHex(kTicketBytes)};
   FLO_TRY(callShim(run_dir_,
                    {{"op", "expect_attach"},
                     {"ticket", endpoint.ticket},
@@ -80,7 +67,8 @@ Result<StreamEndpoint> ShimClient::attach(const AttachOptions& options) {
 }
 
 Result<StreamEndpoint> ShimClient::execStart(const ExecStart& options) {
-  StreamEndpoint endpoint{"unix:" + run_dir_ + "/io.sock", options.detach ? "" : randomTicket()};
+  StreamEndpoint endpoint{"unix:" + run_dir_ + "/io.sock",
+                          options.detach ? "" : randomHex(kTicketBytes)};
   FLO_TRY(callShim(run_dir_,
                    {{"op", "exec_start"},
                     {"exec_id", options.exec_id},

