@@ -122,6 +122,7 @@ struct EngineService::Parts {
   Result<void> wireJobs();
   void wireMetrics();
   void keepHouse();
+  void finishWrites();
   Result<void> wireSharing();
   Result<void> reconcile();
   void lead();
@@ -339,6 +340,14 @@ void EngineService::Parts::wireMetrics() {
   });
 }
 
+/// Writes that nobody waits for are over once a later one is.
+void EngineService::Parts::finishWrites() {
+  const auto nothing = [](Transaction&) -> Result<void> { return {}; };
+  if (const auto written = database->write(Durability::Relaxed, nothing); !written) {
+    log::warning("the last writes may be lost", {{"error", written.error().message()}});
+  }
+}
+
 Result<void> EngineService::Parts::wireSharing() {
   if (!options.sharing) {
     return {};
@@ -469,11 +478,14 @@ EngineService::EngineService(std::unique_ptr<Parts> parts) : parts_(std::move(pa
 
 EngineService::~EngineService() {
   stop();
-  // What the pools still run uses everything else.
+  // What is still to be written, and whom it tells, uses the pools; what these still run uses
+  // everything else, and may leave something to be written again.
+  parts_->finishWrites();
   parts_->queries.reset();
   parts_->bulk.reset();
   parts_->pulls.reset();
   parts_->work.reset();
+  parts_->finishWrites();
 }
 
 Result<void> EngineService::start() {

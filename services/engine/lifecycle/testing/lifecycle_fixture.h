@@ -72,6 +72,9 @@ class LifecycleTest : public testing::Test {
     reactor_->stop();
     loop_.join();
     work_.reset();
+    // Writes that nobody waits for use the lifecycle.
+    EXPECT_TRUE(
+        database_->write(Durability::Relaxed, [](Transaction&) -> Result<void> { return {}; }));
     lifecycle_.reset();
     database_.reset();
   }
