@@ -5,8 +5,9 @@
 
 #include <cerrno>
 #include <chrono>
-#include <thread>
 #include <utility>
+
+#include "common/os/file_lock.h"
 
 namespace flotilla::engine {
 namespace {
@@ -31,14 +32,12 @@ Result<UniqueFd> takeStartTurn(const std::string& path) {
   if (!file) {
     return sysError("open " + path, errno);
   }
-  const auto deadline = std::chrono::steady_clock::now() + kTurnLimit;
-  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (std::chrono::steady_clock::now() >= deadline) {
-      return Error{ErrorKind::Unavailable,
-                   "another worker of this host is still starting (" + path + ")"};
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  auto locked = lockFile(file.get(), LOCK_EX, std::chrono::steady_clock::now() + kTurnLimit);
+  if (!locked && locked.error().kind() == ErrorKind::Unavailable) {
+    return Error{ErrorKind::Unavailable,
+                 "another worker of this host is still starting (" + path + ")"};
   }
+  FLO_TRY(std::move(locked));
   return file;
 }
 

@@ -7,15 +7,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "common/os/file_lock.h"
+
 namespace flotilla {
 namespace {
 
 constexpr std::string_view kSuffix = ".lock";
+constexpr std::chrono::milliseconds kPatience{500};
 
 std::string lockPath(const std::string& folder, const std::string& worker) {
   return folder + "/" + worker + std::string(kSuffix);
@@ -47,13 +51,15 @@ std::vector<std::string> workersIn(const std::string& folder) {
 enum class Lock { Got, Busy, Gone, Failed };
 
 /// Gone: somebody removed the file between open and flock, so this lock guards nothing.
-Lock tryLock(const std::string& path, UniqueFd& fd) {
+Lock tryLock(const std::string& path, UniqueFd& fd, std::chrono::milliseconds patience = {}) {
   fd.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) {
     return Lock::Failed;
   }
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return errno == EWOULDBLOCK ? Lock::Busy : Lock::Failed;
+  const auto locked = lockFile(fd.get(), LOCK_EX, std::chrono::steady_clock::now() + patience);
+  if (!locked) {
+    errno = locked.error().sysErrno();
+    return locked.error().kind() == ErrorKind::Unavailable ? Lock::Busy : Lock::Failed;
   }
   struct stat status {};
   return ::fstat(fd.get(), &status) == 0 && status.st_nlink > 0 ? Lock::Got : Lock::Gone;
@@ -73,7 +79,8 @@ Result<std::unique_ptr<WorkerPresence>> WorkerPresence::create(const std::string
   const std::string path = lockPath(folder, worker);
   for (;;) {
     UniqueFd fd;
-    switch (tryLock(path, fd)) {
+    // Other workers look, by taking it, whether the owner of a lock lives, also of one just made.
+    switch (tryLock(path, fd, kPatience)) {
       case Lock::Got: {
         const std::string pid = std::to_string(::getpid()) + "\n";
         static_cast<void>(::ftruncate(fd.get(), 0) +

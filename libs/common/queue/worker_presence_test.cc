@@ -1,10 +1,13 @@
 #include "common/queue/worker_presence.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 
 namespace flotilla {
 namespace {
@@ -32,6 +35,17 @@ TEST_F(WorkerPresenceTest, TheLivingAreNotTakenOver) {
   EXPECT_FALSE(a->takeOver("b"));
   EXPECT_FALSE(a->takeOver("a"));
   EXPECT_EQ(WorkerPresence::create(folder_, "b").error().kind(), ErrorKind::Conflict);
+}
+
+TEST_F(WorkerPresenceTest, ALookFromAnotherWorkerIsNoConflict) {
+  const std::string path = folder_ + "/b.lock";
+  UniqueFd look(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::flock(look.get(), LOCK_EX | LOCK_NB), 0);
+  auto begun = std::async(std::launch::async, [this] { return worker("b"); });
+  ::unlink(path.c_str());  // it was buried even
+  look.reset();
+  const auto b = begun.get();
+  EXPECT_TRUE(WorkerPresence::lives(folder_, "b"));
 }
 
 TEST_F(WorkerPresenceTest, TheDeadAreTakenOverByOneAndBuried) {

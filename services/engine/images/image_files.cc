@@ -10,10 +10,10 @@
 #include <chrono>
 #include <filesystem>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "common/os/file_lock.h"
 #include "engine/images/unpack/remove_tree.h"
 
 namespace flotilla::engine {
@@ -139,18 +139,11 @@ Result<UniqueFd> ImageFiles::lock(int operation) const {
   if (!fd) {
     return sysError("open " + path, errno);
   }
-  const auto until = std::chrono::steady_clock::now() + kLockDeadline;
-  std::chrono::milliseconds pause{1};
-  while (::flock(fd.get(), operation | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) {
-      return sysError("lock " + path, errno);
-    }
-    if (std::chrono::steady_clock::now() >= until) {
-      return Error{ErrorKind::Unavailable, "image store is busy: " + path + " stays locked"};
-    }
-    std::this_thread::sleep_for(pause);  // held for milliseconds, by this or another process
-    pause = std::min(pause * 2, std::chrono::milliseconds{50});
+  auto locked = lockFile(fd.get(), operation, std::chrono::steady_clock::now() + kLockDeadline);
+  if (!locked && locked.error().kind() == ErrorKind::Unavailable) {
+    return Error{ErrorKind::Unavailable, "image store is busy: " + path + " stays locked"};
   }
+  FLO_TRY(std::move(locked));
   return fd;
 }
 

@@ -13,6 +13,7 @@
 
 #include "common/os/atomic_file.h"
 #include "common/os/directory.h"
+#include "common/os/file_lock.h"
 #include "engine/lifecycle/bind_source.h"
 #include "engine/lifecycle/cgroup_cleanup.h"
 #include "engine/lifecycle/process_signal.h"
@@ -37,14 +38,6 @@ Result<void> writeInput(const std::string& path, const std::string& text) {
     return sysError("write " + path, errno);
   }
   return {};
-}
-
-/// False when the file was removed (and perhaps made anew) after it was opened.
-bool isStill(int fd, const std::string& path) {
-  struct stat opened {};
-  struct stat named {};
-  return ::fstat(fd, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
-         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 
 #include <array>
 #include <cerrno>
-#include <thread>
 #include <utility>
 
 #include "common/os/directory.h"
+#include "common/os/file_lock.h"
 
 namespace flotilla::engine {
 namespace {
@@ -72,17 +72,11 @@ Result<UniqueFd> TransitionLocks::lockFile(const std::string& id, const std::str
   if (!file) {
     return sysError("open " + path, errno);
   }
-  auto pause = std::chrono::microseconds(500);
-  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) {
-      return sysError("lock " + path, errno);
-    }
-    if (SteadyClock::now() >= deadline) {
-      return busy(id, holderOf(file.get()));
-    }
-    std::this_thread::sleep_for(pause);
-    pause = std::min(pause * 2, std::chrono::microseconds(20'000));
+  auto locked = flotilla::lockFile(file.get(), LOCK_EX, deadline);
+  if (!locked && locked.error().kind() == ErrorKind::Unavailable) {
+    return busy(id, holderOf(file.get()));
   }
+  FLO_TRY(std::move(locked));
   const std::string text = "pid " + std::to_string(::getpid()) + ", " + doing + "\n";
   // The text only helps whoever reads the lock file; the lock stands without it.
   if (::ftruncate(file.get(), 0) == 0) {

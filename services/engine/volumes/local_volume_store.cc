@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
-#include <thread>
 
 #include "common/json/json.h"
 #include "common/os/directory.h"
+#include "common/os/file_lock.h"
 #include "common/os/random.h"
 #include "common/os/rfc3339.h"
 #include "engine/volumes/tree_copy.h"
@@ -74,21 +74,6 @@ Result<bool> isEmpty(int directory) {
     return sysError("read a volume", error.value());
   }
   return empty;
-}
-
-Result<void> lockWithDeadline(int fd, std::chrono::steady_clock::time_point deadline) {
-  auto pause = std::chrono::milliseconds(1);
-  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) {
-      return sysError("lock a volume", errno);
-    }
-    if (std::chrono::steady_clock::now() > deadline) {
-      return Error{ErrorKind::Unavailable, "another container's start is still filling the volume"};
-    }
-    std::this_thread::sleep_for(pause);
-    pause = std::min(pause * 2, std::chrono::milliseconds(50));
-  }
-  return {};
 }
 
 }  // namespace
@@ -318,7 +303,11 @@ Result<void> LocalVolumeStore::copyUp(const std::string& name, int source_dir_fd
   if (!data) {
     return sysError("open volume " + name, errno);
   }
-  FLO_TRY(lockWithDeadline(volume.get(), std::chrono::steady_clock::now() + kCopyDeadline));
+  auto locked = lockFile(volume.get(), LOCK_EX, std::chrono::steady_clock::now() + kCopyDeadline);
+  if (!locked && locked.error().kind() == ErrorKind::Unavailable) {
+    return Error{ErrorKind::Unavailable, "another container's start is still filling the volume"};
+  }
+  FLO_TRY(std::move(locked));
   const bool interrupted = ::faccessat(volume.get(), kCopying, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   if (interrupted) {
     FLO_TRY(clearTree(data.get()));  // no container ever ran with what a crash left half-copied

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cctype>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "common/log/log.h"
+#include "common/os/file_lock.h"
 #include "common/os/random.h"
 
 namespace flotilla::engine {
@@ -25,13 +25,6 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds kPatience{20};  // with somebody who copies, or removes
 constexpr std::chrono::milliseconds kPause{20};
 constexpr const char* kHalfMade = ".new-";
-
-bool isStill(int fd, const std::string& path) {
-  struct stat held {};
-  struct stat named {};
-  return ::fstat(fd, &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
-         held.st_ino == named.st_ino && held.st_dev == named.st_dev;
-}
 
 UniqueFd openFolder(const std::string& path) {
   return UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
