@@ -24,7 +24,7 @@ Lifecycle::Lifecycle(LifecycleParts parts_in)
       execs(parts),
       attacher(parts, launcher),
       recovery(parts, watcher, consumer, remover, starter) {
-  watcher.setOnGone([this](const std::string& id) { remover.bury(id); });
+  watcher.setOnGone([this](const std::string& id) { recovery.shimGone(id); });
   consumer.setHooks({.on_exited = [this](const std::string& id) { onExited(id); }});
   starter.setOnFailed([this](const std::string& id) { onExited(id); });
 }

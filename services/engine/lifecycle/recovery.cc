@@ -226,20 +226,31 @@ void Recovery::startByPolicy(const std::vector<ContainerRecordPtr>& before,
     if (!lost.contains(was->id) && !(after_boot && another_boot)) {
       continue;
     }
-    const auto now = parts_.catalog.find(was->id);
-    if (!now || !*now || (*now)->state.status != ContainerStatus::Exited ||
-        !wantsRestart(**now, another_boot ? LostWith::Boot : LostWith::Shim)) {
-      continue;
-    }
-    const auto start = [this, id = was->id] {
-      if (const auto started = starter_.start(id, {.reason = Starter::Reason::Policy}); !started) {
-        log::warning("restart policy: the container did not start",
-                     {{"container", id}, {"error", started.error().message()}});
-      }
-    };
+    const LostWith with = another_boot ? LostWith::Boot : LostWith::Shim;
+    const auto start = [this, id = was->id, with] { startLost(id, with); };
     if (!parts_.work.post(start)) {
       start();
     }
+  }
+}
+
+void Recovery::shimGone(const std::string& id) {
+  const auto lost = consumer_.recordLoss(id, kKilled);
+  remover_.bury(id);
+  if (lost && *lost) {
+    startLost(id, LostWith::Shim);
+  }
+}
+
+void Recovery::startLost(const std::string& id, LostWith with) {
+  const auto record = parts_.catalog.find(id);
+  if (!record || !*record || (*record)->state.status != ContainerStatus::Exited ||
+      !wantsRestart(**record, with)) {
+    return;
+  }
+  if (const auto started = starter_.start(id, {.reason = Starter::Reason::Policy}); !started) {
+    log::warning("restart policy: the container did not start",
+                 {{"container", id}, {"error", started.error().message()}});
   }
 }
 

@@ -24,6 +24,8 @@ enum class Company { Alone, Others };
 Result<void> makeEngineFolders(const Paths& paths, Company company = Company::Alone,
                                std::optional<gid_t> stream_group = std::nullopt);
 
+enum class LostWith { Boot, Shim };
+
 /// Start-up: makes the records agree with the world, whatever was going on when the last worker
 /// died (decisions.md 7). Runs before the first job.
 class Recovery {
@@ -45,6 +47,10 @@ class Recovery {
   /// by one thread at a time.
   void takeOver();
 
+  /// A shim that this worker watched has left: cleans up after it. One that left its container
+  /// running was killed, which a restart policy makes up for. On the work pool.
+  void shimGone(const std::string& id);
+
  private:
   Result<bool> adopt(const ContainerRecord& record);
   bool isLost(const ContainerRecord& record);
@@ -54,6 +60,7 @@ class Recovery {
   void removeExited(const ContainerRecord& record);
   void startByPolicy(const std::vector<ContainerRecordPtr>& before,
                      const std::set<std::string>& lost);
+  void startLost(const std::string& id, LostWith with);
 
   LifecycleParts& parts_;
   Watcher& watcher_;
@@ -62,8 +69,6 @@ class Recovery {
   Starter& starter_;
   std::atomic<bool> boot_settled_{false};  // what an earlier boot ended had its start
 };
-
-enum class LostWith { Boot, Shim };
 
 /// Does a restart policy want a container back that was lost? A boot starts `always` anew even when
 /// a user had stopped it, as dockerd's start does.

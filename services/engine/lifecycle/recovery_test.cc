@@ -172,6 +172,15 @@ TEST_F(LifecycleTest, ALostShimIsAnExitOf137) {
   EXPECT_EQ(state(id).exit_code, 137);
 }
 
+TEST_F(LifecycleTest, ALostShimIsMadeUpForByPolicy) {
+  const std::string id =
+      create("kept", [](auto& request) { request.host.restart_policy = "always"; });
+  ASSERT_TRUE(lifecycle_->starter.start(id));
+  runtime_.lose(id);
+  ASSERT_TRUE(eventually([&] { return runtime_.launches(id) == 2; }));
+  EXPECT_TRUE(eventually([&] { return state(id).status == ContainerStatus::Running; }));
+}
+
 TEST_F(LifecycleTest, AnotherBootMeans255AndPoliciesApply) {
   const std::string kept =
       create("kept", [](auto& request) { request.host.restart_policy = "unless-stopped"; });
