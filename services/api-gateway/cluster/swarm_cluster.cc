@@ -215,6 +215,8 @@ class Swarm final : public SwarmCluster, private MembershipListener {
 
 }  // namespace
 
+bool isClusterJob(std::string_view job) { return policyFor(job) != nullptr; }
+
 Result<std::unique_ptr<SwarmCluster>> SwarmCluster::create(SwarmOptions options, Reactor& reactor,
                                                            Membership::Connect connect,
                                                            Discovery& discovery,

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "api-gateway/cluster/calls/cluster_call.h"
 #include "api-gateway/cluster/engine_client.h"
@@ -13,6 +14,9 @@
 #include "common/stream/stream_server.h"
 
 namespace flotilla::gateway {
+
+/// Whether a cluster knows what to do with a job of this name. It refuses others by name.
+bool isClusterJob(std::string_view job);
 
 struct SwarmOptions {
   std::string strategy = "spread";

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "api-gateway/cluster/swarm_cluster.h"
 #include "common/http/router.h"
 
 namespace flotilla::gateway {
@@ -44,6 +45,12 @@ TEST(RouteTable, EveryRowCanBeReached) {
       path.replace(begin, path.find('}') - begin + 1, "some-name");
     }
     EXPECT_EQ(found(route->method, path).substr(0, route->pattern.size()), route->pattern) << path;
+  }
+}
+
+TEST(RouteTable, AClusterDoesEveryJobOfTheApi) {
+  for (const Route* route : allRoutes()) {
+    EXPECT_TRUE(route->job.empty() || isClusterJob(route->job)) << route->job;
   }
 }
 

@@ -7,6 +7,8 @@
 #include "common/json/json.h"
 #include "common/model/container_update.h"
 #include "common/model/container_validate.h"
+#include "engine/images/image_context.h"
+#include "engine/images/pull/platform.h"
 #include "engine/jobs/handler_tools.h"
 #include "engine/jobs/json_writer.h"
 #include "engine/jobs/ledger_guard.h"
@@ -16,12 +18,33 @@ namespace {
 
 using Parts = ContainerJobParts;
 
+/// `docker create --platform`. Errors: InvalidArgument; NotFound when the image is for another one,
+/// upon which a client pulls.
+Result<void> checkPlatform(ImageSource& images, const std::string& reference, const Job& job) {
+  constexpr ApiVersion kSince{1, 41};
+  const std::string text = job.env.get("platform");
+  if (text.empty() || job.api_version < kSince) {
+    return {};
+  }
+  FLO_TRY_ASSIGN(const Platform wanted,
+                 Platform::parse(text, Platform{"linux", hostArchitecture(), ""}));
+  FLO_TRY_ASSIGN(const auto image, images.resolve(reference));
+  const Platform made_for = Platform::normalised(image.os, image.architecture, image.variant);
+  if (platformMatch(wanted, made_for) == 0) {
+    return Error{ErrorKind::NotFound, "image with reference " + reference +
+                                          " was found but its platform (" + made_for.text() +
+                                          ") does not match the specified platform (" +
+                                          wanted.text() + ")"};
+  }
+  return {};
+}
+
 JobResult create(Parts& parts, const Job& job) {
   FLO_TRY_ASSIGN(auto request, model::decodeCreateRequest(job.body, job.api_version));
-  FLO_TRY_ASSIGN(auto answer,
-                 parts.lifecycle.creator.create(std::move(request),
-                                                {job.id, job.env.get("id"), job.env.get("name"),
-                                                 job.env.get("platform"), job.api_version}));
+  FLO_TRY(checkPlatform(parts.lifecycle.parts.images, request.config.image, job));
+  FLO_TRY_ASSIGN(auto answer, parts.lifecycle.creator.create(
+                                  std::move(request), {job.id, job.env.get("id"),
+                                                       job.env.get("name"), job.api_version}));
   return JobOutput{std::move(answer), {}};
 }
 

@@ -14,7 +14,6 @@ struct CreateOptions {
   std::string job;   // id of the job, "" = none
   std::string id;    // 64 hex digits, "" = a random one
   std::string name;  // "" = a random one
-  std::string platform;
   ApiVersion version;
 };
 

@@ -113,8 +113,11 @@ TEST_F(BlobCacheTest, BeginningsAreWithinTheBudgetButForThoseSpared) {
     EXPECT_EQ(::pwrite(lookup.blob->fd(), "12345678", 8, 0), 8);
     cache.giveUp(digest, BlobCache::Beginning::Wait);
   };
-  const auto waits = [this](const std::string& content) {
-    return std::filesystem::exists(folder_ + "/partial/sha256-" + digestOf(content).hex());
+  const auto path = [this](const std::string& content) {
+    return folder_ + "/partial/sha256-" + digestOf(content).hex();
+  };
+  const auto waits = [&path](const std::string& content) {
+    return std::filesystem::exists(path(content));
   };
   auto cache = open(25, 8);
   fill(*cache, "aaaaaaaaaa");
@@ -125,6 +128,11 @@ TEST_F(BlobCacheTest, BeginningsAreWithinTheBudgetButForThoseSpared) {
   begin(*cache, "e");
   EXPECT_FALSE(waits("b"));
   EXPECT_TRUE(waits("c"));
+  int hours = 3;
+  for (const std::string content : {"c", "d", "e"}) {  // else they may be of the same tick
+    std::filesystem::last_write_time(
+        path(content), std::filesystem::file_time_type::clock::now() - std::chrono::hours(hours--));
+  }
   cache = open(25, 8);
   begin(*cache, "f");  // those of earlier processes count as well
   EXPECT_FALSE(waits("c"));
