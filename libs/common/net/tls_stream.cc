@@ -75,7 +75,7 @@ class TlsStream final : public Stream, public std::enable_shared_from_this<TlsSt
   /// Decrypted bytes and errors wait inside the session, where epoll cannot see them.
   void scheduleReadable();
   [[nodiscard]] bool readableInside() const {
-    return broken_ || ended_ || SSL_pending(ssl_.get()) > 0;
+    return broken_ || ended_ || (!drained_ && SSL_has_pending(ssl_.get()) == 1);
   }
   void runReadable();
   UniqueFd release();
@@ -92,7 +92,8 @@ class TlsStream final : public Stream, public std::enable_shared_from_this<TlsSt
   std::string pending_;  // a record OpenSSL has sealed and wants offered again unchanged
   Reactor::TimerId handshake_timer_ = 0;
   bool handshake_ = true;
-  bool ended_ = false;  // close_notify received
+  bool ended_ = false;    // close_notify received
+  bool drained_ = false;  // what the session has read ahead is no whole record
   bool close_notify_due_ = false;
   bool read_enabled_ = false;
   bool write_wanted_ = false;         // the user's
@@ -256,18 +257,26 @@ Result<std::size_t> TlsStream::read(char* buffer, std::size_t size) {
   if (handshake_) {
     return Error(ErrorKind::Unavailable, "nothing to read", EAGAIN);
   }
-  ERR_clear_error();
-  std::size_t got = 0;
-  int rc = SSL_read_ex(ssl_.get(), buffer, size, &got);
-  if (rc == 1) {
-    return got;
+  std::size_t total = 0;
+  int rc = 1;
+  while (total < size && rc == 1) {  // a record a turn
+    ERR_clear_error();
+    std::size_t got = 0;
+    rc = SSL_read_ex(ssl_.get(), buffer + total, size - total, &got);
+    total += rc == 1 ? got : 0;
   }
+  drained_ = rc != 1;
+  if (!drained_) {
+    return total;
+  }
+  // What stopped it is told by the next call when there is something to take first.
   if (SSL_get_error(ssl_.get(), rc) == SSL_ERROR_ZERO_RETURN) {
     ended_ = true;
     updateInterest();
-    return std::size_t{0};
+    return total;
   }
-  return classify(rc, true);
+  Error why = classify(rc, true);
+  return total > 0 ? Result<std::size_t>(total) : std::move(why);
 }
 
 Result<std::size_t> TlsStream::write(std::string_view bytes) {

@@ -218,7 +218,7 @@ TEST_F(LifecycleTest, ATakenNameIsFoundBeforeVolumesAreMade) {
   model::CreateRequest request;
   request.config.image = "busybox";
   request.config.cmd = std::vector<std::string>{"sh"};
-  const auto again = lifecycle_->creator.create(request, {"", "", "pg", "", {}});
+  const auto again = lifecycle_->creator.create(request, {"", "", "pg", {}});
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().kind(), ErrorKind::Conflict);
   EXPECT_EQ(volumes_.count(), 1U);
@@ -230,7 +230,7 @@ TEST_F(LifecycleTest, AContainerThatCannotBeMadeLeavesNoAnonymousVolume) {
   model::CreateRequest request;
   request.config.image = "busybox";
   request.config.cmd = std::vector<std::string>{"sh"};
-  EXPECT_FALSE(lifecycle_->creator.create(request, {"", "", "pg", "", {}}));
+  EXPECT_FALSE(lifecycle_->creator.create(request, {"", "", "pg", {}}));
   EXPECT_EQ(volumes_.count(), 0U);
   EXPECT_TRUE(catalog_->list()->empty());
 }
@@ -240,8 +240,8 @@ TEST_F(LifecycleTest, ACreateThatComesTwiceIsAnsweredTheSameAndMadeOnce) {
   model::CreateRequest request;
   request.config.image = "busybox";
   request.config.cmd = std::vector<std::string>{"sh"};
-  const auto first = lifecycle_->creator.create(request, {"job", "", "pg", "", {}});
-  const auto second = lifecycle_->creator.create(request, {"job", "", "pg", "", {}});
+  const auto first = lifecycle_->creator.create(request, {"job", "", "pg", {}});
+  const auto second = lifecycle_->creator.create(request, {"job", "", "pg", {}});
   ASSERT_TRUE(first && second);
   EXPECT_EQ(*first, *second);
   EXPECT_EQ(catalog_->list()->size(), 1U);
@@ -282,7 +282,7 @@ TEST_F(LifecycleTest, AnUnknownImageIsSaidInDockersWords) {
   model::CreateRequest request;
   request.config.image = "nosuch";
   request.config.cmd = std::vector<std::string>{"sh"};
-  const auto made = lifecycle_->creator.create(request, {"", "", "x1", "", {}});
+  const auto made = lifecycle_->creator.create(request, {"", "", "x1", {}});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().message(), "No such image: nosuch:latest");
 }
@@ -291,8 +291,8 @@ TEST_F(LifecycleTest, ACreateThatIsDeliveredTwiceMakesOneContainer) {
   model::CreateRequest request;
   request.config.image = "busybox";
   request.config.cmd = std::vector<std::string>{"sh"};
-  const auto first = lifecycle_->creator.create(request, {"job-1", "", "", "", {}});
-  const auto second = lifecycle_->creator.create(request, {"job-1", "", "", "", {}});
+  const auto first = lifecycle_->creator.create(request, {"job-1", "", "", {}});
+  const auto second = lifecycle_->creator.create(request, {"job-1", "", "", {}});
   EXPECT_EQ(first.value(), second.value());
   EXPECT_EQ(catalog_->list().value().size(), 1U);
 }

@@ -93,7 +93,7 @@ class LifecycleTest : public testing::Test {
     if (edit) {
       edit(request);
     }
-    const auto made = lifecycle_->creator.create(request, {"", "", name, "", {}});
+    const auto made = lifecycle_->creator.create(request, {"", "", name, {}});
     EXPECT_TRUE(made) << made.error().message();
     return catalog_->get(name).value()->id;
   }
