@@ -44,7 +44,12 @@ void writeAll(int fd, std::string_view bytes) {
 class StreamRoutes : public GatewayFixture {
  protected:
   ~StreamRoutes() override {
-    for (auto& worker : workers_) {
+    std::vector<std::thread> workers;
+    {
+      const std::lock_guard lock(mutex_);
+      workers.swap(workers_);
+    }
+    for (auto& worker : workers) {
       worker.join();
     }
   }
@@ -56,6 +61,7 @@ class StreamRoutes : public GatewayFixture {
     handle(name, [this, work = std::move(work), env](const JobContextPtr& context) {
       const auto endpoint = streams().expectFd([this, work, context](Result<int> fd) {
         ASSERT_TRUE(fd.has_value());
+        const std::lock_guard lock(mutex_);
         workers_.emplace_back([work, context, owned = UniqueFd(*fd)]() mutable {
           JobResult result = work(owned.get());
           owned.reset();
@@ -67,6 +73,7 @@ class StreamRoutes : public GatewayFixture {
   }
 
  private:
+  std::mutex mutex_;  // guards workers_
   std::vector<std::thread> workers_;
 };
 

@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <mutex>
 #include <set>
 
 #include "common/job/testing/recorded_context.h"
@@ -18,6 +20,25 @@ namespace {
 using flotilla::testing_support::RecordedContext;
 
 /// Two workers over one database, as two processes have it.
+/// The context of a job that a guard let in, on whatever thread.
+class Held {
+ public:
+  std::function<void(const JobContextPtr&)> taker() {
+    return [this](const JobContextPtr& context) {
+      const std::lock_guard lock(mutex_);
+      context_ = context;
+    };
+  }
+  JobContextPtr get() {
+    const std::lock_guard lock(mutex_);
+    return context_;
+  }
+
+ private:
+  std::mutex mutex_;
+  JobContextPtr context_;
+};
+
 class LedgerGuardTest : public ::testing::Test {
  protected:
   struct Worker {
@@ -113,10 +134,9 @@ TEST_F(LedgerGuardTest, AFailureIsRememberedAsWell) {
 TEST_F(LedgerGuardTest, AJobOfALivingWorkerWaitsForIt) {
   Worker first(*this, "w1");
   Worker second(*this, "w2");
-  JobContextPtr held;
-  first.guard->admit(job("container_stop"),
-                     [&held](const JobContextPtr& context) { held = context; });
-  ASSERT_TRUE(until([&held] { return held != nullptr; }));
+  Held held;
+  first.guard->admit(job("container_stop"), held.taker());
+  ASSERT_TRUE(until([&held] { return held.get() != nullptr; }));
   int effects = 0;
   const auto duplicate = job("container_stop");
   second.guard->admit(duplicate, [&effects](const JobContextPtr& context) {
@@ -125,7 +145,7 @@ TEST_F(LedgerGuardTest, AJobOfALivingWorkerWaitsForIt) {
   });
   EXPECT_FALSE(testing::runUntil(
       *reactor_, [&] { return duplicate->completed(); }, std::chrono::milliseconds(500)));
-  held->complete(JobOutput{.body = "by the first", .env = {}});
+  held.get()->complete(JobOutput{.body = "by the first", .env = {}});
   ASSERT_TRUE(until([&] { return duplicate->completed(); }));
   EXPECT_EQ(bodyOf(*duplicate), "by the first");
   EXPECT_EQ(effects, 0);
@@ -134,10 +154,10 @@ TEST_F(LedgerGuardTest, AJobOfALivingWorkerWaitsForIt) {
 TEST_F(LedgerGuardTest, ADeadWorkersJobRunsAgainAndTheLateComerIsFenced) {
   Worker first(*this, "w1");
   Worker second(*this, "w2");
-  JobContextPtr held;
+  Held held;
   const auto late = job("volume_create");
-  first.guard->admit(late, [&held](const JobContextPtr& context) { held = context; });
-  ASSERT_TRUE(until([&held] { return held != nullptr; }));
+  first.guard->admit(late, held.taker());
+  ASSERT_TRUE(until([&held] { return held.get() != nullptr; }));
   living_.erase("w1");
   const auto taken_over = job("volume_create");
   second.guard->admit(taken_over, [](const JobContextPtr& context) {
@@ -145,7 +165,7 @@ TEST_F(LedgerGuardTest, ADeadWorkersJobRunsAgainAndTheLateComerIsFenced) {
   });
   ASSERT_TRUE(until([&] { return taken_over->completed(); }));
   EXPECT_EQ(bodyOf(*taken_over), "by the second");
-  held->complete(JobOutput{.body = "too late", .env = {}});
+  held.get()->complete(JobOutput{.body = "too late", .env = {}});
   EXPECT_EQ(bodyOf(*late), "by the second");
 }
 
@@ -182,9 +202,9 @@ TEST_F(LedgerGuardTest, WhatTheFirstAttemptDidIsSuccess) {
       return std::make_shared<RecordedContext>(
           Job{.id = "job " + name, .name = name, .args = {name}});
     };
-    JobContextPtr held;
-    first.guard->admit(context(), [&held](const JobContextPtr& taken) { held = taken; });
-    ASSERT_TRUE(until([&held] { return held != nullptr; }));
+    Held held;
+    first.guard->admit(context(), held.taker());
+    ASSERT_TRUE(until([&held] { return held.get() != nullptr; }));
     ASSERT_TRUE(
         first.database->write(Durability::Relaxed, [&, after = after](Transaction& transaction) {
           return changeState(transaction, name, [after](ContainerState& state) -> Result<void> {
@@ -205,11 +225,10 @@ TEST_F(LedgerGuardTest, AStartIsTakenOverWithTheRunThatTheFirstAttemptFound) {
   Worker first(*this, "w1");
   Worker second(*this, "w2");
   addContainer(first, "c1", "web", ContainerStatus::Exited);
-  JobContextPtr held;
-  first.guard->admit(job("container_start", {"web"}),
-                     [&held](const JobContextPtr& taken) { held = taken; });
-  ASSERT_TRUE(until([&held] { return held != nullptr; }));
-  EXPECT_FALSE(held->job().env.has(kFirstFoundRun));
+  Held held;
+  first.guard->admit(job("container_start", {"web"}), held.taker());
+  ASSERT_TRUE(until([&held] { return held.get() != nullptr; }));
+  EXPECT_FALSE(held.get()->job().env.has(kFirstFoundRun));
   ASSERT_TRUE(first.database->write(Durability::Relaxed, [](Transaction& transaction) {
     return changeState(transaction, "c1", [](ContainerState& state) -> Result<void> {
       state.run = 7;
