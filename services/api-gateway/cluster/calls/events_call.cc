@@ -33,9 +33,12 @@ void addNodeTo(Document& event, const Host& host) {
                                     {"Ip", host.ip()}});
 }
 
-/// "1700000000.5" in nanoseconds; 0 for what is no such number (the engines have words for it).
+/// "1700000000.5" in nanoseconds, as far as they reach; 0 for what is no such number (the engines
+/// have words for it).
 std::int64_t timestampNs(const std::string& text) {
-  return static_cast<std::int64_t>(std::strtold(text.c_str(), nullptr) * 1e9L);
+  constexpr long double kMost = 9.2e18L;
+  const long double time = std::strtold(text.c_str(), nullptr) * 1e9L;
+  return time > 0 ? static_cast<std::int64_t>(std::min(time, kMost)) : 0;  // also for NaN
 }
 
 std::string listed(const std::vector<std::string>& parts) {
