@@ -15,25 +15,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import dockerd  # noqa: E402
 from harness import Daemon, docker_clis as clis, is_full, skip_unless_root  # noqa: E402
+from recorded import compare  # noqa: E402
 
 TCP = "tcp://127.0.0.1:2375"  # in a network namespace of the daemon's own
 TLS = "tcp://127.0.0.1:2376"
 AT_ONCE = 3  # daemons under test; a case waits more than it works
-
-
-def known_differences(cli):
-    """Files of reviewed differences between this project and dockerd, for any CLI and for this one's major version."""
-    version = subprocess.run([cli, "--version"], capture_output=True, text=True, check=True).stdout
-    major = version.split("version ")[1].split(".")[0]
-    names = ["differences-flotilla.json", "differences-flotilla-cli%s.json" % major]
-    return [path for path in (os.path.join(HERE, name) for name in names) if os.path.exists(path)]
-
-
-def compare(daemon, host, cli, *options):
-    for known in known_differences(cli):
-        options += ("--known", known)
-    return subprocess.run([sys.executable, os.path.join(HERE, "run.py"), "--host", host, "--cli", cli, "--netns", daemon.netns,
-                           *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
 @contextlib.contextmanager
@@ -49,17 +35,17 @@ def tls_daemon():
 
 def over_unix(cli):
     with Daemon() as daemon:
-        return compare(daemon, daemon.host, cli)
+        return compare(daemon.host, cli, daemon.netns)
 
 
 def over_tcp(cli):
     with Daemon(hosts=[TCP]) as daemon:
-        return compare(daemon, TCP, cli)
+        return compare(TCP, cli, daemon.netns)
 
 
 def over_tls(cli):
     with tls_daemon() as (daemon, certs):
-        return compare(daemon, TLS, cli, "--tls", certs)
+        return compare(TLS, cli, daemon.netns, "--tls", certs)
 
 
 class Differential(unittest.TestCase):
@@ -82,10 +68,10 @@ class Differential(unittest.TestCase):
 
     def check_live(self, reference, version):
         """Every case on both daemons; what differs has to be in the reviewed list of that version."""
-        known = os.path.join(HERE, "differences-dockerd-%s.json" % version)
-        options = ["--known", known] if os.path.exists(known) else []
+        reviewed = "differences-dockerd-%s.json" % version
+        known = [reviewed] if os.path.exists(os.path.join(HERE, reviewed)) else []
         with Daemon() as daemon:
-            done = compare(daemon, daemon.host, clis()[0], "--reference", reference, *options)
+            done = compare(daemon.host, clis()[0], daemon.netns, "--reference", reference, known=known)
         self.assertEqual(done.returncode, 0, done.stdout)
         print(done.stdout, flush=True)
 

@@ -170,6 +170,8 @@ class Cluster(Daemon):
                               "--tls-auth-clients", "yes", "--aclfile", self.secret("redis-users.acl"), "--dir", self.folder,
                               "--save", "", "--appendonly", "yes" if self.append_only else "no", "--appendfsync", "always",
                               "--loglevel", "warning")
+            # With much to read back it refuses for longer than a request waits for it.
+            until(lambda: self.redis_command("PING") == "PONG", 60, "Redis has read its data")
 
     def start_discovery(self):
         if self.starts("discovery"):

@@ -2,15 +2,14 @@
 """The docker CLI's cases on the endpoint of two hosts: the answers are those of one dockerd, but for the reviewed
 differences in tests/differential/differences-two-hosts.json, each with its reason."""
 import os
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "lib"))
 from cluster import REDIS, Cluster  # noqa: E402
-from harness import SKIPPED, TOP, docker_clis, skip_unless_root  # noqa: E402
+from harness import SKIPPED, docker_clis, skip_unless_root  # noqa: E402
+from recorded import compare  # noqa: E402
 
-CASES = os.path.join(TOP, "tests", "differential")
 NODES = r"node-[23]/"  # before names in lists
 
 
@@ -21,11 +20,8 @@ class Differential(unittest.TestCase):
             self.skipTest("no docker CLI")
         with Cluster() as cluster:
             for cli in clis:
-                done = subprocess.run(
-                    [sys.executable, os.path.join(CASES, "run.py"), "--host", cluster.host, "--cli", cli, "--netns",
-                     cluster.centre.netns, "--hide", NODES, "--known", os.path.join(CASES, "differences-flotilla.json"),
-                     "--known", os.path.join(CASES, "differences-two-hosts.json")],
-                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                done = compare(cluster.host, cli, cluster.centre.netns, "--hide", NODES,
+                               known=["differences-two-hosts.json"])
                 with self.subTest(cli=cli):
                     self.assertEqual(done.returncode, 0, done.stdout)
                     print(done.stdout, flush=True)
