@@ -5,11 +5,11 @@
 namespace flotilla {
 
 void JobEntries::takeBack(const std::string& engine_id, const std::string& entry,
-                          std::function<void(Fate)> done) {
+                          std::function<void(Result<Fate>)> done) {
   side_.ask({"XPENDING", side_.keys.jobs(engine_id), RedisKeys::kGroup, entry, entry, "1"},
             [this, engine_id, entry, done = std::move(done)](const Result<RedisReply>& pending) {
               if (!pending) {
-                return done(Fate::Unknown);
+                return done(pending.error());
               }
               if (!pending->elements.empty()) {
                 return done(Fate::AtWorker);
@@ -19,10 +19,10 @@ void JobEntries::takeBack(const std::string& engine_id, const std::string& entry
 }
 
 void JobEntries::remove(const std::string& engine_id, const std::string& entry,
-                        const std::function<void(Fate)>& done) {
+                        const std::function<void(Result<Fate>)>& done) {
   side_.ask({"XDEL", side_.keys.jobs(engine_id), entry}, [done](const Result<RedisReply>& removed) {
     if (!removed) {
-      return done(Fate::Unknown);
+      return done(removed.error());
     }
     done(removed->integer == 1 ? Fate::Removed : Fate::Gone);
   });

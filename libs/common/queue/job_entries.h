@@ -15,14 +15,13 @@ class JobEntries {
     Removed,   // no worker had it, and none will
     AtWorker,  // whose result is to come
     Gone,      // it is done, or was refused by a worker
-    Unknown,   // Redis went away
   };
 
   explicit JobEntries(GatewaySide& side) : side_(side) {}
 
-  /// Takes the entry back if no worker has it.
+  /// Takes the entry back if no worker has it. Errors: those of Redis, of which nothing is known.
   void takeBack(const std::string& engine_id, const std::string& entry,
-                std::function<void(Fate)> done);
+                std::function<void(Result<Fate>)> done);
   /// Runs `then` if the entry is gone; not while that is unknown.
   void ifGone(const std::string& engine_id, const std::string& entry, std::function<void()> then);
   /// Whether workers read the engine's stream; true while unknown.
@@ -30,7 +29,7 @@ class JobEntries {
 
  private:
   void remove(const std::string& engine_id, const std::string& entry,
-              const std::function<void(Fate)>& done);
+              const std::function<void(Result<Fate>)>& done);
 
   GatewaySide& side_;
 };

@@ -321,6 +321,14 @@ TEST_F(RedisQueueFailure, AnAbsentRedisIsNamedInTime) {
   EXPECT_GT(refused.error().retryAfter(), seconds(0));
 }
 
+TEST_F(RedisQueueFailure, AnEngineThatNobodyServesIsNamedInTime) {
+  auto result = submit("1");
+  const auto refused = get(result, seconds(10));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::Unavailable);
+  EXPECT_EQ(refused.error().message(), "no worker serves engine e1");
+}
+
 TEST_F(RedisQueueFailure, RedisWithoutMemoryIsNamed) {
   Worker& worker = serve();
   auto before = submit("1");
@@ -364,6 +372,18 @@ TEST_F(RedisQueueFailure, ForgedJobsAreRefusedAndGo) {
   EXPECT_EQ(metric("flotilla_queue_refused_jobs_total{reason=\"expired\"}"), 1);
   worker.at(0)->complete(JobOutput{});
   EXPECT_TRUE(get(real));
+}
+
+TEST_F(RedisQueueFailure, AQuestionThatRedisRefusesEndsItsJob) {
+  Worker& worker = serve(1);
+  auto running = submit("1");
+  ASSERT_TRUE(eventually([&] { return worker.count() == 1; }));
+  redis({"ACL", "SETUSER", "default", "-xpending"});
+  auto waiting = submit("2", milliseconds(300));
+  const auto answer = get(waiting);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind(), ErrorKind::Unavailable);
+  EXPECT_NE(answer.error().message().find("NOPERM"), std::string::npos) << answer.error().message();
 }
 
 TEST_F(RedisQueueFailure, AJobThatIsRefusedIsAnsweredAtItsEnd) {
@@ -461,6 +481,22 @@ TEST_F(RedisQueueFailure, ACancelIsHeardAfterTheConnectionBroke) {
   redis(
       {"SET", keys_.cancelled("1"), "1"});  // as if the message had been sent while nobody listened
   redis({"CLIENT", "KILL", "TYPE", "pubsub"});
+  EXPECT_TRUE(eventually([&] { return worker.at(0)->cancelled(); }));
+}
+
+TEST_F(RedisQueueFailure, ACancelThatRedisNeverReadIsSaidAgain) {
+  server_ = testing::RedisServer::start({.append_only = true}).value();
+  gateway_ = std::make_unique<RedisQueue>(*reactor_, options());
+  Worker& worker = serve();
+  auto result = submit("1");
+  ASSERT_TRUE(eventually([&] { return worker.count() == 1; }));
+  std::this_thread::sleep_for(milliseconds(1100));  // appendfsync everysec
+  server_->signal(SIGSTOP);
+  gateway_->cancel("1");
+  onLoop([] {});
+  onLoop([] {});  // it is written
+  server_->kill();
+  ASSERT_TRUE(server_->restart());
   EXPECT_TRUE(eventually([&] { return worker.at(0)->cancelled(); }));
 }
 

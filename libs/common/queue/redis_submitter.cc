@@ -74,6 +74,11 @@ void RedisSubmitter::close() {
 
 void RedisSubmitter::connected() {
   presence_.connected();
+  for (const auto& [id, job] : jobs_) {
+    if (job.cancelled) {
+      presence_.cancel(job.engine_id, id);  // that it was said before may be lost
+    }
+  }
   checkEntries();
   queues_.connected();
 }
@@ -109,7 +114,6 @@ void RedisSubmitter::submit(const std::string& engine_id, Job job, JobQueue::Cal
 void RedisSubmitter::send(const std::string& job_id) {
   OutstandingJob& job = *jobs_.find(job_id);
   job.place = Place::Sent;
-  side_.reactor.cancelTimer(std::exchange(job.patience, 0));
   queues_.grew(job.engine_id);
   const std::string text = encodeJob({.engine_id = job.engine_id,
                                       .gateway_id = side_.gateway_id,
@@ -126,6 +130,9 @@ void RedisSubmitter::sent(const std::string& job_id, const Result<RedisReply>& r
   OutstandingJob* job = jobs_.find(job_id);
   if (job == nullptr) {
     return;  // answered or given up already
+  }
+  if (!reply || !reply->isNil()) {
+    side_.reactor.cancelTimer(std::exchange(job->patience, 0));  // else there is no stream, still
   }
   if (reply && !reply->isNil()) {
     job->place = Place::Queued;
@@ -181,10 +188,13 @@ void RedisSubmitter::beginPatience(const std::string& job_id) {
 
 void RedisSubmitter::patienceOver(const std::string& job_id) {
   OutstandingJob* job = jobs_.find(job_id);
-  if (job == nullptr || job->place != Place::Held) {
+  if (job == nullptr) {
     return;
   }
   job->patience = 0;
+  if (job->place != Place::Held) {
+    return;  // it is tried just now, and waits anew should that fail
+  }
   finish(job_id, side_.commands->ready() ? notServed(job->engine_id).retryIn(kRetryAfter)
                                          : queueFailed(side_.commands->lastError()));
 }
@@ -244,17 +254,28 @@ void RedisSubmitter::withdraw(const std::string& job_id, const Error& error) {
     return;
   }
   entries_.takeBack(job->engine_id, job->entry,
-                    [this, job_id, entry = job->entry, error](JobEntries::Fate fate) {
-                      switch (fate) {
+                    [this, job_id, entry = job->entry, error](Result<JobEntries::Fate> fate) {
+                      if (!fate) {
+                        return notTakenBack(job_id, entry, fate.error());
+                      }
+                      switch (*fate) {
                         case JobEntries::Fate::Removed:
                           return finish(job_id, error);
                         case JobEntries::Fate::Gone:
                           return awaitReply(job_id, entry);
                         case JobEntries::Fate::AtWorker:
-                        case JobEntries::Fate::Unknown:  // the reconnect looks after it
                           return;
                       }
                     });
+}
+
+void RedisSubmitter::notTakenBack(const std::string& job_id, const std::string& entry,
+                                  const Error& why) {
+  const OutstandingJob* job = jobs_.find(job_id);
+  if (side_.commands->ready() && job != nullptr && job->entry == entry) {
+    abandon(job_id,
+            queueFailed(why));  // the server refuses to say; else the reconnect looks after it
+  }
 }
 
 /// The entry is gone: its reply is on the way; or a worker refused it, and nobody will ever answer.

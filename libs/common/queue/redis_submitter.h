@@ -48,6 +48,7 @@ class RedisSubmitter : public std::enable_shared_from_this<RedisSubmitter> {
   void lifetimeOver(const std::string& job_id);
   /// Takes the job's entry back if no worker has it, and answers `error` then.
   void withdraw(const std::string& job_id, const Error& error);
+  void notTakenBack(const std::string& job_id, const std::string& entry, const Error& why);
   void awaitReply(const std::string& job_id, const std::string& entry);
 
   void replied(JobReply reply);
