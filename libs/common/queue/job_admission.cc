@@ -40,7 +40,7 @@ JobAdmission::JobAdmission(EngineSide& side, Parts parts, Hooks hooks)
 }
 
 std::size_t JobAdmission::freeSlots() const {
-  const std::size_t busy = parts_.running.size() + checking_;
+  const std::size_t busy = parts_.running.size() + checking_.size();
   return busy < side_.max_in_flight ? side_.max_in_flight - busy : 0;
 }
 
@@ -49,8 +49,8 @@ void JobAdmission::take(const RedisReply& entry, Delivery delivery) {
     return;
   }
   const std::string& id = entry.elements[0].text;
-  if (parts_.outbox.holds(id)) {
-    return;  // done; its reply is on the way
+  if (parts_.outbox.holds(id) || checking_.contains(id)) {
+    return;  // done, and its reply is on the way; or being decided about
   }
   if (!entry.elements[1].isArray()) {
     return letGo(id);  // taken back by its gateway
@@ -63,10 +63,7 @@ void JobAdmission::take(const RedisReply& entry, Delivery delivery) {
   if (age < -kClockToleranceMs) {
     return refuse(id, counters_.forged, "issued in the future");
   }
-  if (const auto context = parts_.running.find(envelope->job.id)) {
-    if (context->entry() != id) {
-      letGo(id);  // sent twice: one answer is enough
-    }
+  if (isCopy(id, envelope->job.id)) {
     return;
   }
   if (delivery == Delivery::First && age > envelope->lifetime_ms) {
@@ -98,16 +95,24 @@ std::optional<JobEnvelope> JobAdmission::open(const std::string& entry, const Re
   return *std::move(decoded);
 }
 
+bool JobAdmission::isCopy(const std::string& entry, const std::string& job_id) {
+  const auto context = parts_.running.find(job_id);
+  if (context && context->entry() != entry) {
+    letGo(entry);  // its gateway did not know whether it had been sent
+  }
+  return context != nullptr;
+}
+
 /// Is anybody still interested? Asked about jobs that are not fresh.
 void JobAdmission::check(const std::string& entry, const std::shared_ptr<JobEnvelope>& envelope) {
-  ++checking_;
+  checking_.insert(entry);
   auto cancelled = std::make_shared<bool>(false);  // shared by the two answers
   side_.ask(
       {"EXISTS", side_.keys.cancelled(envelope->job.id)},
       [cancelled](const Result<RedisReply>& reply) { *cancelled = reply && reply->integer == 1; });
   side_.ask({"EXISTS", side_.keys.gateway(envelope->gateway_id)},
             [this, entry, envelope, cancelled](const Result<RedisReply>& reply) {
-              --checking_;
+              checking_.erase(entry);
               if (reply) {
                 checked(entry, *envelope, *cancelled, reply->integer == 0);
               } else {
@@ -123,7 +128,7 @@ void JobAdmission::checked(const std::string& entry, JobEnvelope& envelope, bool
     answer(entry, envelope, clientGone());
   } else if (orphaned) {
     refuse(entry, counters_.orphaned, "its gateway is gone");
-  } else {
+  } else if (!isCopy(entry, envelope.job.id)) {  // another may have been delivered meanwhile
     hooks_.deliver(entry, std::move(envelope));
   }
 }

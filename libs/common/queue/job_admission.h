@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 
 #include "common/queue/cancel_listener.h"
 #include "common/queue/job_message.h"
@@ -46,6 +47,8 @@ class JobAdmission {
 
   /// What is signed and meant for this engine; all else is refused.
   std::optional<JobEnvelope> open(const std::string& entry, const RedisReply& fields);
+  /// Whether the job runs here already: one answer is enough for all its entries.
+  bool isCopy(const std::string& entry, const std::string& job_id);
   void check(const std::string& entry, const std::shared_ptr<JobEnvelope>& envelope);
   void checked(const std::string& entry, JobEnvelope& envelope, bool cancelled, bool orphaned);
   void refuse(const std::string& entry, prometheus::Counter* counter, const char* why);
@@ -56,7 +59,7 @@ class JobAdmission {
   const Parts parts_;
   const Hooks hooks_;
   Counters counters_;
-  std::size_t checking_ = 0;
+  std::unordered_set<std::string> checking_;  // entries
 };
 
 }  // namespace flotilla

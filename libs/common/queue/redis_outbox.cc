@@ -19,6 +19,9 @@ void RedisOutbox::add(Item item) {
   {
     MutexLock lock(mutex_);
     first = waiting_.empty();
+    if (!item.entry.empty()) {
+      entries_.insert(item.entry);
+    }
     waiting_.push_back(std::move(item));
   }
   if (first) {
@@ -30,7 +33,12 @@ void RedisOutbox::add(Item item) {
   }
 }
 
-bool RedisOutbox::empty() {
+bool RedisOutbox::holds(const std::string& entry) const {
+  MutexLock lock(mutex_);
+  return entries_.contains(entry);
+}
+
+bool RedisOutbox::empty() const {
   MutexLock lock(mutex_);
   return waiting_.empty() && under_way_ == 0;
 }
@@ -45,16 +53,12 @@ void RedisOutbox::flush() {
   auto batch = std::make_shared<Batch>();  // shared with the answer's callback
   {
     MutexLock lock(mutex_);
-    for (const Item& item : waiting_) {
-      if (!item.entry.empty()) {
-        entries_.insert(item.entry);
-      }
-    }
     if (closed_ || waiting_.empty() || !connection_ || !connection_->ready() || retry_ != 0) {
       return;  // connected() or the retry comes back
     }
     batch->items.swap(waiting_);
     returned_ = 0;
+    ++under_way_;
   }
   sendBatch(batch);
 }
@@ -92,7 +96,6 @@ void RedisOutbox::sendBatch(const std::shared_ptr<Batch>& batch) {
     remove.insert(remove.end(), gone.begin(), gone.end());
     connection_->send(remove, queued);
   }
-  ++under_way_;
   connection_->send({"EXEC"}, [weak = weak_from_this(), batch](const Result<RedisReply>& reply) {
     if (const auto self = weak.lock()) {
       self->answered(batch, reply);
@@ -101,18 +104,18 @@ void RedisOutbox::sendBatch(const std::shared_ptr<Batch>& batch) {
 }
 
 void RedisOutbox::answered(const std::shared_ptr<Batch>& batch, const Result<RedisReply>& reply) {
-  --under_way_;
-  if (closed_) {
-    return;
-  }
-  if (reply) {
-    for (const Item& item : batch->items) {
-      entries_.erase(item.entry);
-    }
-    return;
-  }
   {
     MutexLock lock(mutex_);
+    --under_way_;
+    if (closed_) {
+      return;
+    }
+    if (reply) {
+      for (const Item& item : batch->items) {
+        entries_.erase(item.entry);
+      }
+      return;
+    }
     // Batches come back in the order they left in, and before what was added since.
     waiting_.insert(std::next(waiting_.begin(), static_cast<std::ptrdiff_t>(returned_)),
                     std::make_move_iterator(batch->items.begin()),

@@ -28,16 +28,16 @@ class RedisOutbox : public std::enable_shared_from_this<RedisOutbox> {
   RedisOutbox(Reactor& reactor, RedisKeys keys, std::string engine_id)
       : reactor_(reactor), keys_(std::move(keys)), jobs_key_(keys_.jobs(engine_id)) {}
 
-  /// Any thread.
+  // Any thread:
   void add(Item item);
+  /// Whether the entry's job is done and its reply waits here.
+  [[nodiscard]] bool holds(const std::string& entry) const;
+  [[nodiscard]] bool empty() const;
 
   // On the reactor's thread:
   void setConnection(RedisConnectionPtr connection) { connection_ = std::move(connection); }
   /// The connection is ready: what waits leaves.
   void connected() { flush(); }
-  /// Whether the entry's job is done and its reply waits here.
-  [[nodiscard]] bool holds(const std::string& entry) const { return entries_.contains(entry); }
-  [[nodiscard]] bool empty();
   void close();
 
  private:
@@ -54,12 +54,12 @@ class RedisOutbox : public std::enable_shared_from_this<RedisOutbox> {
   const RedisKeys keys_;
   const std::string jobs_key_;
   RedisConnectionPtr connection_;
-  std::unordered_set<std::string> entries_;  // of every item here and under way
-  std::size_t under_way_ = 0;
   Reactor::TimerId retry_ = 0;
   bool closed_ = false;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<Item> waiting_ FLO_GUARDED_BY(mutex_);
+  std::size_t under_way_ FLO_GUARDED_BY(mutex_) = 0;                // batches
+  std::unordered_set<std::string> entries_ FLO_GUARDED_BY(mutex_);  // of all here and under way
   std::size_t returned_ FLO_GUARDED_BY(mutex_) = 0;  // items in front that were under way before
 };
 

@@ -386,6 +386,24 @@ TEST_F(RedisQueueFailure, AQuestionThatRedisRefusesEndsItsJob) {
   EXPECT_NE(answer.error().message().find("NOPERM"), std::string::npos) << answer.error().message();
 }
 
+TEST_F(RedisQueueFailure, AJobThatWasSentTwiceRunsOnce) {
+  redis({"SET", keys_.gateway("g"), "1"});
+  JobEnvelope envelope{.engine_id = "e1",
+                       .gateway_id = "g",
+                       .issued_ms = nowMs() - 5'000,  // not fresh: its gateway is asked for first
+                       .lifetime_ms = 600'000,
+                       .job = {.id = "1", .name = "job"}};
+  const auto key = ClusterKey::fromBytes(secret_);
+  for (int copy = 0; copy < 3; ++copy) {
+    const std::string text = encodeJob(envelope);
+    forge(text, key.sign(kJobPurpose, text));
+  }
+  Worker& worker = serve();
+  ASSERT_TRUE(eventually([&] { return worker.count() >= 1; }));
+  EXPECT_TRUE(eventually([this] { return streamLength() == 1; }));
+  EXPECT_EQ(worker.count(), 1U);
+}
+
 TEST_F(RedisQueueFailure, AJobThatIsRefusedIsAnsweredAtItsEnd) {
   auto other = options();
   other.key = ClusterKey::fromBytes("another key, that of another cluster");
