@@ -50,6 +50,7 @@ class TlsStream final : public Stream, public std::enable_shared_from_this<TlsSt
   Result<std::size_t> read(char* buffer, std::size_t size) override;
   Result<std::size_t> write(std::string_view bytes) override;
   void onHangup(std::function<void()> fn) override;
+  void onGone(std::function<void()> fn) override;
   void shutdownWrite() override;
   void close() override;
   void abort() override;
@@ -88,6 +89,7 @@ class TlsStream final : public Stream, public std::enable_shared_from_this<TlsSt
   std::string server_name_;
   std::shared_ptr<Callbacks> callbacks_;  // shared with the one that is running
   std::function<void()> on_hangup_;
+  std::function<void()> on_gone_;
   std::optional<Error> broken_;
   std::string pending_;  // a record OpenSSL has sealed and wants offered again unchanged
   Reactor::TimerId handshake_timer_ = 0;
@@ -154,6 +156,11 @@ void TlsStream::onHangup(std::function<void()> fn) {
   updateInterest();
 }
 
+void TlsStream::onGone(std::function<void()> fn) {
+  on_gone_ = std::move(fn);
+  updateInterest();
+}
+
 void TlsStream::handle(std::uint32_t events) {
   constexpr std::uint32_t kGone = EPOLLHUP | EPOLLERR;
   auto self = shared_from_this();
@@ -177,6 +184,10 @@ void TlsStream::handle(std::uint32_t events) {
   }
   if (!handshake_ && (events & (EPOLLIN | EPOLLRDHUP | kGone)) != 0) {
     runReadable();
+  }
+  if (fd_ && (events & kGone) != 0 && on_gone_) {
+    std::function<void()> running = std::exchange(on_gone_, nullptr);
+    running();
   }
   updateInterest();
   scheduleReadable();
@@ -359,6 +370,7 @@ void TlsStream::updateInterest() {
     events |= reading ? EPOLLIN : 0U;
     events |= writing ? EPOLLOUT : 0U;
     events |= on_hangup_ ? EPOLLRDHUP : 0U;
+    events |= on_gone_ ? EPOLLERR : 0U;  // reported unasked: only keeps the socket in epoll
   }
   watch_.want(events);
 }
@@ -393,6 +405,7 @@ UniqueFd TlsStream::release() {
   callbacks_.reset();
   reactor_.cancelTimer(std::exchange(handshake_timer_, 0));
   std::function<void()> dying = std::exchange(on_hangup_, nullptr);
+  std::function<void()> dying_too = std::exchange(on_gone_, nullptr);
   return std::move(fd_);
 }
 

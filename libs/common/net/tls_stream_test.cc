@@ -172,6 +172,22 @@ TEST_F(TlsStreamTest, AnEndWithoutCloseNotifyIsAnError) {
   EXPECT_FALSE(server_.ended);
 }
 
+TEST_F(TlsStreamTest, APeerThatClosedAltogetherIsGoneForWhoReadsNoMore) {
+  connect(serverOptions(), clientOptions());
+  client_.to_send = "x";
+  server_.begin();
+  client_.begin();
+  ASSERT_TRUE(until([&] { return server_.received == "x"; }));
+  bool gone = false;
+  client_.stream->shutdownWrite();
+  ASSERT_TRUE(until([&] { return server_.ended; }));
+  server_.stream->onGone([&gone] { gone = true; });
+  EXPECT_FALSE(testing::runUntil(
+      *reactor_, [&] { return gone; }, std::chrono::milliseconds(20)));  // it may still listen
+  client_.stream->close();
+  EXPECT_TRUE(until([&] { return gone; }));
+}
+
 TEST_F(TlsStreamTest, GarbageEndsTheHandshake) {
   std::array<int, 2> fds{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()), 0);
