@@ -52,6 +52,11 @@ class StreamsTest : public ClusterFixture {
     });
   }
 
+  /// As a client does that is killed.
+  void leave() {
+    onLoop([this] { client_->close(); });
+  }
+
   std::string heard() {
     const std::lock_guard lock(mutex_);
     return heard_;
@@ -252,6 +257,27 @@ TEST_F(StreamsTest, AHostThatJoinsIsHeardToo) {
     late->put({.id = "c" + std::to_string(++serial), .name = "newcomer", .image = "busybox"});
     return heard().find("\"node.name\":\"node-3\"") != std::string::npos;
   }));
+}
+
+TEST_F(StreamsTest, AHostThatJoinsIsNotFollowedForAClientThatLeft) {
+  start();
+  const auto outcome = open("events", {{"since", "0"}});
+  ASSERT_TRUE(outcome->stream.has_value());
+  one_.put({.id = "a1", .name = "first", .image = "busybox"});
+  EXPECT_TRUE(hears("first"));
+  leave();  // which shows when the next line is written: that of the host that joins
+  const auto followed = std::make_shared<std::atomic<int>>(0);
+  onLoop([&] {
+    engine("node-3").refuse_events = [followed](const Job& job) -> std::optional<Error> {
+      *followed += job.env.values().empty() ? 0 : 1;  // HostFeed's own jobs have no environment
+      return std::nullopt;
+    };
+  });
+  list({"node-1", "node-2", "node-3"});
+  EXPECT_TRUE(eventually([&] { return outcome->finished(); }));
+  EXPECT_TRUE(becomes("node-3", "Healthy"));
+  onLoop([] {});
+  EXPECT_EQ(*followed, 0);
 }
 
 TEST_F(StreamsTest, AnArchiveGoesToEveryHostAndIsAnsweredOnce) {

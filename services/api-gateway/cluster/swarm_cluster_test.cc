@@ -494,6 +494,45 @@ TEST_F(SwarmClusterTest, AHostThatHasAnsweredMayGoBeforeTheOthersAnswer) {
   EXPECT_EQ(document(asking->future.get())["On"], "node-2");
 }
 
+TEST_F(SwarmClusterTest, AQuestionWhoseClientLeftIsAskedNoLonger) {
+  options().membership.deadline = std::chrono::seconds(20);  // of probes, which are kept, too
+  start();
+  onLoop([this] {
+    one_.hang();
+    two_.hang();
+  });
+  Job job;
+  job.name = "image_inspect";
+  job.args = {"busybox"};
+  const auto asking = submit(std::move(job));
+  ASSERT_TRUE(eventually([&] { return !one_.jobs().empty() && !two_.jobs().empty(); }));
+  cluster().cancel(asking->job_id);
+  EXPECT_TRUE(eventually([&] { return asking->finished(); }));
+  EXPECT_EQ(one_.keptUncancelled("image_inspect") + two_.keptUncancelled("image_inspect"), 0U);
+}
+
+TEST_F(SwarmClusterTest, ANameIsFreeOnceTheClientOfItsCreateLeft) {
+  start();
+  one_.hang();
+  two_.hang();
+  std::promise<Result<void>> reserved;
+  onLoop([&] {
+    Job job;
+    job.id = "creating";
+    job.name = "container_create";
+    job.env.set("id", "id1");
+    job.env.set("name", "single");
+    job.body = R"({"Image":"busybox"})";
+    cluster().submit(std::move(job), {.on_established = nullptr, .on_result = nullptr});
+    cluster().cancel("creating");  // while its name is being reserved
+    reactor().post([&] {           // after the reservation's answer
+      directory().reserveName("single", "another", std::chrono::seconds(60),
+                              [&](Result<void> result) { reserved.set_value(std::move(result)); });
+    });
+  });
+  EXPECT_TRUE(reserved.get_future().get().has_value());
+}
+
 TEST_F(SwarmClusterTest, JobsThatNoClusterDoesAreRefusedByName) {
   start();
   const auto result = call("unheard_of");

@@ -27,7 +27,6 @@ void ClusterCall::abandon() {
   callbacks_ = {};
   cancel();
   release();
-  abandoned_ = true;
 }
 
 void ClusterCall::hostDown(const HostPtr& host) {

@@ -63,7 +63,7 @@ class ClusterCall : public std::enable_shared_from_this<ClusterCall> {
 
   /// The client is gone. The result still comes.
   virtual void cancel();
-  /// The cluster ends: nothing is called any more.
+  /// The cluster ends: nothing is called any more, and the call is finished.
   void abandon();
   /// A host does not answer any more.
   virtual void hostDown(const HostPtr& host);
@@ -76,8 +76,8 @@ class ClusterCall : public std::enable_shared_from_this<ClusterCall> {
   }
   void ask(const std::vector<HostPtr>& hosts, const Job& job, const FanOut::Deadline& deadline,
            FanOut::Done done);
-  /// After abandon() nothing of the context may be used.
-  [[nodiscard]] bool abandoned() const { return abandoned_; }
+  /// Its client was told, or is told nothing any more. The context may be gone by then.
+  [[nodiscard]] bool finished() const { return finished_; }
 
  protected:
   ClusterCall(ClusterContext& context, Job job, JobQueue::Callbacks callbacks)
@@ -93,7 +93,6 @@ class ClusterCall : public std::enable_shared_from_this<ClusterCall> {
 
   void established(Established message);
   void finish(JobResult result);
-  [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] bool cancelled() const { return cancelled_; }
 
   /// Sends the client's job, as it is in job_ now, to one host. What it says when established goes
@@ -122,7 +121,6 @@ class ClusterCall : public std::enable_shared_from_this<ClusterCall> {
   bool established_ = false;
   bool cancelled_ = false;
   bool finished_ = false;
-  bool abandoned_ = false;
 };
 
 /// Adds warnings that the response carries to what the client gets.

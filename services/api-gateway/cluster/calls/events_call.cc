@@ -336,6 +336,9 @@ void EventsCall::hostUp(const HostPtr& host) {
   }
   const bool known = sources_.contains(host);
   tell(host, known ? "engine_reconnect" : "engine_connect");
+  if (finished()) {
+    return;  // the client has left, as that line showed
+  }
   const Source& source = sources_[host];
   if (!source.waiting() && !source.complete) {
     follow(host);

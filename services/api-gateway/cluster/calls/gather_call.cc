@@ -156,7 +156,11 @@ void AnyCall::answer(const HostPtr& host, JobResult result) {
     result = image ? failure : unlessAbsent(failure, absent_);
   }
   finish(std::move(result));
-  for (const auto& [other, call] : std::exchange(calls_, {})) {
+}
+
+/// One answer was enough, or nobody waits for any.
+void AnyCall::release() {
+  for (const auto& [host, call] : std::exchange(calls_, {})) {
     if (call) {
       call->cancel();
     }

@@ -59,6 +59,7 @@ class AnyCall final : public ClusterCall {
 
  protected:
   void start() override;
+  void release() override;
 
  private:
   void answer(const HostPtr& host, JobResult result);

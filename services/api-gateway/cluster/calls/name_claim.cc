@@ -67,11 +67,15 @@ void claimName(ClusterContext& context, const std::shared_ptr<ClusterCall>& call
     done(nameConflict(name, holder));
     return;
   }
-  context.directory.reserveName(
+  EngineDirectory& directory = context.directory;  // outlives the context
+  directory.reserveName(
       name, id, context.times.reservation,
-      [&context, call, name, id, done = std::move(done)](Result<void> reserved) {
-        if (call->abandoned()) {
-          return;  // the name is free soon
+      [&context, &directory, call, name, id, done = std::move(done)](Result<void> reserved) {
+        if (call->finished()) {
+          if (reserved) {
+            directory.releaseName(name, id);
+          }
+          return;
         }
         if (!reserved) {
           done(reserved.error().kind() == ErrorKind::AlreadyExists

@@ -77,6 +77,13 @@ void FakeEngine::answerKept() {
   }
 }
 
+std::size_t FakeEngine::keptUncancelled(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::ranges::count_if(kept_, [&job](const JobContextPtr& kept) {
+    return kept->job().name == job && !kept->cancelled();
+  }));
+}
+
 void FakeEngine::die() {
   hanging_ = true;
   subscription_.reset();

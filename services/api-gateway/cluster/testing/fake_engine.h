@@ -40,6 +40,8 @@ class FakeEngine {
   void hang() { hanging_ = true; }
   /// Answers what it has kept so, and all that comes. On the reactor's thread.
   void answerKept();
+  /// How many jobs of that name it has kept so whose clients still wait.
+  [[nodiscard]] std::size_t keptUncancelled(const std::string& job);
   /// Takes no jobs any more; those taken stay unanswered.
   void die();
   /// As after a restart: answers again.
