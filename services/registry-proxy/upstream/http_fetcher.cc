@@ -24,6 +24,7 @@ constexpr std::ptrdiff_t kMaxIdle = 8;     // connections kept to one server
 constexpr std::size_t kMaxIdleOfAll = 64;  // and to all
 constexpr std::chrono::minutes kIdleLives{1};
 constexpr std::size_t kMaxDropped = 64U << 10U;  // of a body that nobody wants
+constexpr std::chrono::seconds kMaxDropping{1};  // how long such a body is read at most
 constexpr std::chrono::milliseconds kDialAgain{5000};
 
 struct HostCertificates {
@@ -105,6 +106,7 @@ struct HttpFetcher::Attempt {
   Sink sink;
   std::string location;
   std::size_t dropped = 0;
+  std::chrono::steady_clock::time_point head_came{};
 
   Attempt(const FetchRequest& from, const Choose& choose) {
     request.method = from.method;
@@ -138,9 +140,13 @@ struct HttpFetcher::Attempt {
   }
 
   /// The head was all that was wanted, and reading on costs more than a new connection.
-  [[nodiscard]] bool isOverlong() const { return dropped > kMaxDropped; }
+  [[nodiscard]] bool isOverlong() const {
+    return dropped > kMaxDropped ||
+           (dropped > 0 && std::chrono::steady_clock::now() - head_came > kMaxDropping);
+  }
 
   void takeHead(const httplib::Response& response, const Url& url) {
+    head_came = std::chrono::steady_clock::now();
     head.emplace();
     head->status = response.status;
     head->url = url;

@@ -30,16 +30,25 @@ bool isTemporary(int status) {
   return std::find(kTemporary.begin(), kTemporary.end(), status) != kTemporary.end();
 }
 
-/// Collects a body; beyond its limit the exchange ends.
-HttpFetcher::Sink collectInto(std::string& body, std::size_t limit) {
-  return [&body, limit](std::string_view piece) {
-    if (body.size() + piece.size() > limit) {
-      return false;
-    }
-    body += piece;
-    return true;
-  };
-}
+/// A body that is wanted whole; the exchange ends when it is too big or too late.
+struct Collected {
+  std::string body;
+  bool too_big = false;
+  bool too_late = false;
+
+  HttpFetcher::Sink sink(std::size_t limit, Clock::time_point end) {
+    body.clear();
+    return [this, limit, end](std::string_view piece) {
+      too_big = body.size() + piece.size() > limit;
+      too_late = Clock::now() > end;
+      if (too_big || too_late) {
+        return false;
+      }
+      body += piece;
+      return true;
+    };
+  }
+};
 
 std::optional<Challenge> challengeOf(const FetchHead& head) {
   std::string all;
@@ -65,6 +74,8 @@ std::chrono::milliseconds pauseBefore(int attempt, std::string_view retry_after,
   return base + std::chrono::milliseconds(
                     random() % static_cast<unsigned>(std::max<std::int64_t>(base.count() / 2, 1)));
 }
+
+constexpr const char* kTooLate = "the answer did not arrive in time";
 
 std::string getWords(const Url& base, std::string_view why) {
   return "Get \"" + base.origin() + "/v2/\": " + std::string(why);
@@ -172,19 +183,22 @@ Result<Upstreams::Answer> Upstreams::send(const Endpoint& endpoint, const Upstre
     request.headers.add("Authorization", authorization);
   }
   requests_.Increment();
-  Answer answer;
+  Collected refusal;
+  const auto end = Clock::now() + options_.document_time;
   auto head = fetcher_.fetch(std::move(request), [&](const FetchHead& seen) {
-    return isContent(seen.status) ? choose(seen) : collectInto(answer.error_body, kMaxErrorBody);
+    return isContent(seen.status) ? choose(seen) : refusal.sink(kMaxErrorBody, end);
   });
   if (!head || isTemporary(head->status)) {
     errors_.Increment();
+  }
+  if (refusal.too_late) {
+    return Error{ErrorKind::DeadlineExceeded, getWords(endpoint.base, kTooLate)};
   }
   if (!head) {
     Error error = std::move(head).error();
     return Error{error.kind(), getWords(endpoint.base, error.message())};
   }
-  answer.head = *std::move(head);
-  return answer;
+  return Answer{*std::move(head), std::move(refusal.body)};
 }
 
 Result<std::string> Upstreams::fetchToken(const Endpoint& endpoint, const UpstreamCall& call,
@@ -211,21 +225,26 @@ Result<std::string> Upstreams::fetchToken(const Endpoint& endpoint, const Upstre
     }
   }
   requests_.Increment();
-  std::string body;
-  auto head = fetcher_.fetch(
-      std::move(request), [&body](const FetchHead&) { return collectInto(body, kMaxErrorBody); });
+  Collected answer;
+  auto head = fetcher_.fetch(std::move(request),
+                             [&, end = Clock::now() + options_.document_time](const FetchHead&) {
+                               return answer.sink(kMaxErrorBody, end);
+                             });
   if (!head) {
-    return Error{ErrorKind::Unavailable,
-                 "Get \"" + realm.origin() + realm.target + "\": " + head.error().message()};
+    return Error{answer.too_late ? ErrorKind::DeadlineExceeded : ErrorKind::Unavailable,
+                 "Get \"" + realm.origin() + realm.target +
+                     "\": " + (answer.too_late ? kTooLate : head.error().message())};
   }
   if (head->status != 200) {
-    const Refusal refusal = Refusal::ofAnswer(head->status, body, "");
+    const Refusal refusal = Refusal::ofAnswer(head->status, answer.body, "");
     std::string words = refusal.code == "UNAUTHORIZED" ? "unauthorized: " + refusal.message
                         : refusal.code == "DENIED"     ? "denied: " + refusal.message
                                                        : refusal.message;
-    return Error{ErrorKind::Unauthenticated, callWords(endpoint.base, call, words)};
+    // A token server that is busy has refused nobody.
+    return Error{isTemporary(head->status) ? ErrorKind::Unavailable : ErrorKind::Unauthenticated,
+                 callWords(endpoint.base, call, words)};
   }
-  const auto document = json::parse(body);
+  const auto document = json::parse(answer.body);
   std::string token =
       document && document->is_object() ? json::stringOr(*document, "token", "").value_or("") : "";
   if (token.empty() && document && document->is_object()) {
@@ -320,24 +339,21 @@ Served<FetchHead> Upstreams::content(const UpstreamCall& call, const HttpFetcher
 }
 
 Served<UpstreamDocument> Upstreams::document(const UpstreamCall& call) {
+  const auto end = Clock::now() + options_.document_time;
   for (int attempt = 0;; ++attempt) {
-    UpstreamDocument document;
-    bool too_big = false;
-    auto head = content(call, [&](const FetchHead&) {
-      document.body.clear();
-      return [&, collect = collectInto(document.body, kMaxDocument)](std::string_view piece) {
-        too_big = !collect(piece);
-        return !too_big;
-      };
-    });
-    if (too_big) {
+    Collected document;
+    auto head = content(call, [&](const FetchHead&) { return document.sink(kMaxDocument, end); });
+    if (document.too_big) {
       const std::string words = call.resource + " of " + call.repository + " is larger than 8 MiB";
       return tl::unexpected(
           Refusal{.status = 502, .code = "SIZE_INVALID", .message = words, .cause = words});
     }
+    if (document.too_late) {
+      return tl::unexpected(
+          Refusal{.status = 504, .code = "UNAVAILABLE", .message = kTooLate, .cause = kTooLate});
+    }
     if (head) {
-      document.head = *std::move(head);
-      return document;
+      return UpstreamDocument{*std::move(head), std::move(document.body)};
     }
     // What refused the connection will refuse it again; an exchange that broke may have had bad
     // luck.
@@ -346,7 +362,7 @@ Served<UpstreamDocument> Upstreams::document(const UpstreamCall& call) {
         refusal.cause.empty() ? isTemporary(refusal.status) : refusal.status == 504;
     const auto pause = pauseBefore(attempt, refusal.retry_after, options_);
     if (!worth_it || attempt + 1 >= options_.attempts || pause > options_.longest_pause ||
-        !wait(pause)) {
+        Clock::now() + pause > end || !wait(pause)) {
       return tl::unexpected(std::move(head).error());
     }
   }

@@ -46,6 +46,7 @@ class Upstreams {
     std::vector<std::string> insecure = {};  // names, "host:port" and CIDRs; loopback always is
     HttpFetcher::Options http = {};
     int attempts = 4;  // at documents that a server fails to send
+    std::chrono::milliseconds document_time = std::chrono::minutes(2);  // for all of them
     std::chrono::milliseconds first_pause{500};
     std::chrono::seconds longest_pause{30};  // a Retry-After beyond it is the client's to honour
   };
@@ -57,7 +58,8 @@ class Upstreams {
   /// Closes connections and forgets what was learnt of registries long ago. Now and then.
   void tidy();
 
-  /// The whole answer, 200 or not below; at most 8 MiB.
+  /// The whole answer, 200 or not below; at most 8 MiB, in Options::document_time: a server that
+  /// drips must not keep a thread for good.
   Served<UpstreamDocument> document(const UpstreamCall& call);
 
   /// One exchange whose 200 or 206 goes to the sink that `choose` returns. Not repeated: who has
