@@ -23,6 +23,8 @@ TEST(CarriedProgram, RunsByTheLoaderInItsFolder) {
   std::ofstream(loader) << "no program";
   EXPECT_EQ(commandOf(program), std::vector<std::string>{program});  // cannot be executed
   fs::permissions(loader, fs::perms::owner_all);
+  EXPECT_EQ(commandOf(program), std::vector<std::string>{program});  // without its libraries
+  fs::create_directory(folder / "lib");
   EXPECT_EQ(commandOf(program),
             (std::vector<std::string>{loader, "--library-path", folder / "lib", program}));
   fs::remove_all(folder);
