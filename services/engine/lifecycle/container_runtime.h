@@ -100,6 +100,8 @@ class ContainerSessions {
   virtual ~ContainerSessions() = default;
   virtual Result<StreamEndpoint> attach(const std::string& id, const AttachOptions& options) = 0;
   virtual Result<void> resize(const std::string& id, unsigned height, unsigned width) = 0;
+  /// This exec is about to be started, with these streams. A hint; never blocks.
+  virtual void execPrepare(const std::string& id, const ExecStart& start) = 0;
   /// `process_json` is an OCI process. The endpoint has no ticket when detached.
   virtual Result<StreamEndpoint> execStart(const std::string& id, ExecStart start,
                                            const std::string& process_json) = 0;

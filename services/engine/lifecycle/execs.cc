@@ -61,6 +61,11 @@ Result<std::string> Execs::create(const ContainerRecord& record, const model::Ex
   exec.id = randomHex(32);
   exec.container = record.id;
   exec.config = config;
+  ExecStart soon;
+  soon.exec_id = exec.id;
+  soon.tty = config.tty;
+  soon.stdin_open = config.attach_stdin;
+  parts_.sessions.execPrepare(record.id, soon);
   FLO_TRY(parts_.database.write(Durability::Relaxed, [&](Transaction& transaction) -> Result<void> {
     if (created_.fetch_add(1) % kExpireEvery == 0) {
       FLO_TRY(expireExecs(transaction, exec.container, parts_.clock()));

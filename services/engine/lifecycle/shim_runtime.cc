@@ -223,6 +223,10 @@ Result<void> ShimRuntime::resize(const std::string& id, unsigned height, unsigne
   return client(id).resize(height, width);
 }
 
+void ShimRuntime::execPrepare(const std::string& id, const ExecStart& start) {
+  client(id).execPrepare(start);
+}
+
 Result<StreamEndpoint> ShimRuntime::execStart(const std::string& id, ExecStart start,
                                               const std::string& process_json) {
   start.process_file = paths_.runContainer(id) + "/exec-" + start.exec_id + ".json";

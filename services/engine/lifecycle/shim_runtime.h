@@ -50,6 +50,7 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
 
   Result<StreamEndpoint> attach(const std::string& id, const AttachOptions& options) override;
   Result<void> resize(const std::string& id, unsigned height, unsigned width) override;
+  void execPrepare(const std::string& id, const ExecStart& start) override;
   Result<StreamEndpoint> execStart(const std::string& id, ExecStart start,
                                    const std::string& process_json) override;
   Result<ExecState> execState(const std::string& id, const std::string& exec_id) override;

@@ -66,6 +66,17 @@ Result<StreamEndpoint> ShimClient::attach(const AttachOptions& options) {
   return endpoint;
 }
 
+void ShimClient::execPrepare(const ExecStart& options) {
+  const json request = {{"op", "exec_prepare"},
+                        {"exec_id", options.exec_id},
+                        {"tty", options.tty},
+                        {"stdin", options.stdin_open}};
+  if (const auto fd = connectShim(run_dir_)) {
+    const std::string packet = request.dump();
+    (void)!::send(fd->get(), packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+}
+
 Result<StreamEndpoint> ShimClient::execStart(const ExecStart& options) {
   StreamEndpoint endpoint{"unix:" + run_dir_ + "/io.sock",
                           options.detach ? "" : randomHex(kTicketBytes)};

@@ -65,6 +65,8 @@ class ShimClient {
   /// process too: one that is under way is waited for.
   Result<int> go(std::chrono::milliseconds timeout, unsigned run = 0);
   Result<StreamEndpoint> attach(const AttachOptions& options);
+  /// A hint that this exec is about to be started; does not wait.
+  void execPrepare(const ExecStart& options);
   Result<StreamEndpoint> execStart(
       const ExecStart& options);  // endpoint with "" ticket when detached
   Result<ExecState> execState(const std::string& exec_id);

@@ -1,16 +1,11 @@
 #include "engine/shim/exec_sessions.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
 namespace flotilla::engine::shim {
-namespace {
 
 using nlohmann::json;
-
-}  // namespace
 
 std::string textMember(const json& request, const char* key) {
   const auto found = request.find(key);
@@ -51,7 +46,6 @@ void ExecSessions::start(const json& request, int init_pid, const ControlServer:
   purge();
   auto session = std::make_shared<Session>();
   session->id = textMember(request, "exec_id");
-  session->name = "exec-" + std::to_string(next_++);
   session->height = numberMember(request, "height");
   session->width = numberMember(request, "width");
   if (session->id.empty() || find(session->id)) {
@@ -65,29 +59,56 @@ void ExecSessions::start(const json& request, int init_pid, const ControlServer:
         Error{ErrorKind::Conflict, "container " + parts_.spec.container_id + " is not running"}));
     return;
   }
-  auto failure = completeExec(textMember(request, "process_file"), *root, session->name + ".json",
-                              session->plan);
+  auto failure =
+      completeExec(textMember(request, "process_file"), *root, session->process, session->plan);
   if (failure && failure->error.kind() == ErrorKind::Internal && failure->code == 128 &&
       !failure->error.message().starts_with("OCI runtime")) {
     answer(errorAnswer(failure->error, failure->code));  // the user's lookup: before the stream
     return;
   }
+  usePrepared(session, request, !failure);
   if (auto opened = openStreams(session, request); !opened) {
+    if (session->prepared) {
+      prepared_.dismiss(session->prepared);
+    }
     answer(errorAnswer(opened.error()));
     return;
   }
   sessions_[session->id] = session;
   ++busy_;
-  if (textMember(request, "ticket").empty()) {
-    session->answer = answer;
-  } else {
-    answer({{"ok", true}, {"pid", 0}});
-  }
+  const bool detached = textMember(request, "ticket").empty();
+  session->answer = detached ? answer : nullptr;
   if (failure) {
     failed(session, std::move(*failure));
   } else {
-    launch(session, answer);
+    launch(session);
   }
+  if (!detached) {
+    answer({{"ok", true}, {"pid", 0}});  // the way to the stream is gone while the process starts
+  }
+}
+
+void ExecSessions::prepare(const json& request) {
+  const std::string id = textMember(request, "exec_id");
+  if (!id.empty() && !find(id)) {
+    prepared_.prepare(id, nextName(), flagMember(request, "tty"), flagMember(request, "stdin"));
+  }
+}
+
+void ExecSessions::usePrepared(const SessionPtr& session, const json& request, bool wanted) {
+  auto prepared =
+      prepared_.take(session->id, flagMember(request, "tty"), flagMember(request, "stdin"));
+  if (!prepared) {
+    return;
+  }
+  if (!wanted || !parts_.runtime.hasRoom(prepared->name, session->process.size())) {
+    prepared_.dismiss(prepared);
+    return;
+  }
+  session->name = prepared->name;
+  session->io = prepared->io;
+  session->console = std::move(prepared->console);
+  session->prepared = std::move(prepared);
 }
 
 Result<void> ExecSessions::openStreams(const SessionPtr& session, const json& request) {
@@ -95,7 +116,10 @@ Result<void> ExecSessions::openStreams(const SessionPtr& session, const json& re
   io_options.tty = flagMember(request, "tty");
   io_options.open_stdin = flagMember(request, "stdin");
   io_options.stdin_once = true;
-  session->io = std::make_shared<ProcessIo>(parts_.loop, nullptr, io_options);
+  if (!session->prepared) {
+    session->name = nextName();
+    session->io = std::make_shared<ProcessIo>(parts_.loop, nullptr, io_options);
+  }
   const std::string ticket = textMember(request, "ticket");
   if (!ticket.empty()) {
     StreamOptions options = streamOptions(request);
@@ -111,18 +135,13 @@ Result<void> ExecSessions::openStreams(const SessionPtr& session, const json& re
     }));
     session->io->hold();
   }
-  if (io_options.tty) {
+  if (io_options.tty && !session->console) {
     FLO_TRY_ASSIGN(session->console, ConsoleSocket::listen(session->name + ".sock"));
   }
   return {};
 }
 
-void ExecSessions::launch(const SessionPtr& session, const ControlServer::Answer&) {
-  const auto stdio = session->io->open();
-  if (!stdio) {
-    failed(session, plainFailure(stdio.error()));
-    return;
-  }
+void ExecSessions::launch(const SessionPtr& session) {
   if (session->plan.exec_will_fail) {
     session->io->rewordFirstOutput([session](std::string_view output) {
       std::string better = rewordExecError(output, session->plan.program);
@@ -130,20 +149,35 @@ void ExecSessions::launch(const SessionPtr& session, const ControlServer::Answer
       return better;
     });
   }
-  auto pid = parts_.runtime.exec(session->name, session->name + ".json", *stdio,
-                                 session->console ? session->console->path() : std::string());
-  session->io->closeChildEnds();
-  if (!pid) {
-    failed(session, plainFailure(std::move(pid).error()));
-    return;
+  if (auto launched = launchRuntime(session); !launched) {
+    failed(session, plainFailure(std::move(launched).error()));
   }
+  session->process = {};
+}
+
+Result<void> ExecSessions::launchRuntime(const SessionPtr& session) {
+  const auto ended = [this, session](int status) { runtimeEnded(session, status); };
+  if (const auto prepared = std::exchange(session->prepared, nullptr)) {
+    session->io->release();
+    if (auto told = parts_.runtime.proceed(session->name, session->process); !told) {
+      prepared_.dismiss(prepared);
+      return told;
+    }
+    prepared->ended = ended;
+    return {};
+  }
+  FLO_TRY_ASSIGN(const StdioFds stdio, session->io->open());
+  const auto pid = parts_.runtime.exec(session->name, session->process, stdio,
+                                       session->console ? session->console->path() : std::string());
+  session->io->closeChildEnds();
+  FLO_TRY(pid);
   parts_.children.runtimeStarted();
-  parts_.children.expect(*pid, [this, session](int status) { runtimeEnded(session, status); });
+  parts_.children.expect(*pid, ended);
+  return {};
 }
 
 void ExecSessions::runtimeEnded(const SessionPtr& session, int status) {
   const Runtime::Outcome outcome = parts_.runtime.takeOutcome(session->name);
-  ::unlink((session->name + ".json").c_str());
   if (session->console) {
     if (UniqueFd master = session->console->take()) {
       session->io->adoptConsole(std::move(master), session->height, session->width);

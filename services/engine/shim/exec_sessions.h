@@ -11,6 +11,7 @@
 
 #include "engine/shim/children.h"
 #include "engine/shim/journal_writer.h"
+#include "engine/shim/prepared_execs.h"
 #include "engine/shim/process_io.h"
 #include "engine/shim/process_spec.h"
 #include "engine/shim/runtime.h"
@@ -33,12 +34,18 @@ class ExecSessions {
     Runtime& runtime;
     const LaunchSpec& spec;
   };
-  explicit ExecSessions(Parts parts) : parts_(parts) {}
+  explicit ExecSessions(Parts parts)
+      : parts_(parts), prepared_(parts.loop, parts.children, parts.runtime) {}
 
+  /// exec_prepare: it may start soon.
+  void prepare(const nlohmann::json& request);
   /// The request is protocol.h's exec_start; `init_pid` that of the running container.
   void start(const nlohmann::json& request, int init_pid, const ControlServer::Answer& answer);
   [[nodiscard]] nlohmann::json resize(const nlohmann::json& request);
   [[nodiscard]] nlohmann::json state(const std::string& exec_id);
+
+  /// Processes in the container's cgroup that are not the container's.
+  [[nodiscard]] std::vector<int> waitingRuntimes() const { return prepared_.pids(); }
 
   /// True when no stream has output left.
   [[nodiscard]] bool idle() const { return busy_ == 0; }
@@ -47,7 +54,9 @@ class ExecSessions {
  private:
   struct Session {
     std::string id;
-    std::string name;  // of its files in the run directory
+    std::string name;     // in Runtime, and of its files in the run directory
+    std::string process;  // until the runtime has it
+    std::shared_ptr<PreparedExec> prepared;
     std::shared_ptr<ProcessIo> io;
     std::unique_ptr<ConsoleSocket> console;
     ProcessPlan plan;
@@ -62,8 +71,10 @@ class ExecSessions {
   };
   using SessionPtr = std::shared_ptr<Session>;
 
+  void usePrepared(const SessionPtr& session, const nlohmann::json& request, bool wanted);
   Result<void> openStreams(const SessionPtr& session, const nlohmann::json& request);
-  void launch(const SessionPtr& session, const ControlServer::Answer& answer);
+  void launch(const SessionPtr& session);
+  Result<void> launchRuntime(const SessionPtr& session);
   void runtimeEnded(const SessionPtr& session, int status);
   void exited(const SessionPtr& session, int status);
   void failed(const SessionPtr& session, StartFailure failure);
@@ -71,7 +82,10 @@ class ExecSessions {
   void purge();
   SessionPtr find(const std::string& exec_id) const;
 
+  std::string nextName() { return "exec-" + std::to_string(next_++); }
+
   Parts parts_;
+  PreparedExecs prepared_;
   std::map<std::string, SessionPtr> sessions_;
   std::uint64_t next_ = 1;
   int busy_ = 0;

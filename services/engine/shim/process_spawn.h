@@ -22,7 +22,7 @@ struct SpawnRequest {
   std::vector<std::string> environment;
   StdioFds stdio;
   int program = -1;                          // executed instead of the path, when given
-  int inherit = -1;                          // one more descriptor that survives, under its number
+  std::vector<int> inherit;                  // more descriptors that survive, under their numbers
   const CgroupEntrance* entrance = nullptr;  // where the process is born
 };
 

@@ -137,22 +137,25 @@ std::optional<StartFailure> checkExecCwd(const RootFiles& root, const std::strin
                                       (missing ? "no such file or directory" : "not a directory"));
 }
 
+/// The closing quote of the string that opens at `at`.
+std::size_t endOfString(std::string_view json_text, std::size_t at) {
+  for (std::size_t end = json_text.find('"', at + 1); end != std::string_view::npos;
+       end = json_text.find('"', end + 1)) {
+    const std::size_t last = json_text.find_last_not_of('\\', end - 1);  // the opening one at least
+    if ((end - 1 - last) % 2 == 0) {
+      return end;
+    }
+  }
+  return json_text.size();
+}
+
 /// Skips the JSON value at `at`; returns the position behind it, npos when there is none.
 std::size_t skipValue(std::string_view json_text, std::size_t at) {
   int depth = 0;
-  bool in_string = false;
   for (; at < json_text.size(); ++at) {
     const char byte = json_text[at];
-    if (in_string) {
-      if (byte == '\\') {
-        ++at;
-      } else if (byte == '"') {
-        in_string = false;
-      }
-      continue;
-    }
     if (byte == '"') {
-      in_string = true;
+      at = endOfString(json_text, at);
     } else if (byte == '{' || byte == '[') {
       ++depth;
     } else if (byte == '}' || byte == ']') {
@@ -377,8 +380,18 @@ Result<void> mergeResources(const std::string& bundle, const json& resources) {
   return writeFile(path, replaceMembers(config, *members, {{"linux", platform.dump()}}));
 }
 
+Result<void> dropAnnotation(const std::string& path, const std::string& name) {
+  FLO_TRY_ASSIGN(const std::string config, readFile(path));
+  const auto members = topLevelMembers(config);
+  json annotations = members ? parseMember(*members, "annotations") : json();
+  if (!annotations.is_object() || annotations.erase(name) == 0) {
+    return {};
+  }
+  return writeFile(path, replaceMembers(config, *members, {{"annotations", annotations.dump()}}));
+}
+
 std::optional<StartFailure> completeExec(const std::string& path, const RootFiles& root,
-                                         const std::string& out_path, ProcessPlan& plan) {
+                                         std::string& completed, ProcessPlan& plan) {
   const auto file = readFile(path);
   if (!file) {
     return plainFailure(file.error());
@@ -397,8 +410,8 @@ std::optional<StartFailure> completeExec(const std::string& path, const RootFile
   if (auto failure = checkExecCwd(root, text(process, "cwd"))) {
     return failure;
   }
-  auto written = writeFile(out_path, {process.dump()});
-  return written ? std::nullopt : std::optional(plainFailure(std::move(written).error()));
+  completed = process.dump();
+  return std::nullopt;
 }
 
 }  // namespace flotilla::engine::shim

@@ -36,10 +36,13 @@ std::optional<StartFailure> completeBundle(const std::string& bundle, const Root
 /// Errors: Internal.
 Result<void> mergeResources(const std::string& bundle, const nlohmann::json& resources);
 
-/// Reads `path`, an OCI process object with the members of protocol.h, completes it for a container
-/// whose root is `root`, and writes it to `out_path`.
+/// Takes annotation `name` out of the config.json at `path`. Errors: Internal.
+Result<void> dropAnnotation(const std::string& path, const std::string& name);
+
+/// Reads `path`, an OCI process object with the members of protocol.h, and completes it for a
+/// container whose root is `root`: `completed` is its text then.
 std::optional<StartFailure> completeExec(const std::string& path, const RootFiles& root,
-                                         const std::string& out_path, ProcessPlan& plan);
+                                         std::string& completed, ProcessPlan& plan);
 
 /// The top-level members of a JSON object, by position, without parsing their values.
 struct Member {

@@ -48,6 +48,29 @@ TEST(MergeResources, ReplacesTheLimitsAndNothingElse) {
   std::filesystem::remove_all(bundle);
 }
 
+TEST(TopLevelMembers, KnowsEscapedQuotesFromTheEndOfAString) {
+  const auto members = topLevelMembers(R"({"a":"\\","b":"\\\"}","c":["\"",""],"d":""})");
+  ASSERT_TRUE(members.has_value());
+  ASSERT_EQ(members->size(), 4U);
+  EXPECT_EQ((*members)[0].value, R"("\\")");
+  EXPECT_EQ((*members)[1].value, R"("\\\"}")");
+  EXPECT_EQ((*members)[2].value, R"(["\"",""])");
+  EXPECT_EQ((*members)[3].value, R"("")");
+}
+
+TEST(DropAnnotation, LeavesEverythingElse) {
+  char directory[] = "/tmp/flotilla-state-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory), nullptr);
+  const std::string config = std::string(directory) + "/config.json";
+  std::ofstream(config) << R"({"annotations":{"big":"AAAA","own":"x"},"linux":{"big":1}})";
+  ASSERT_TRUE(dropAnnotation(config, "big"));
+  EXPECT_EQ(nlohmann::json::parse(std::ifstream(config)),
+            nlohmann::json::parse(R"({"annotations":{"own":"x"},"linux":{"big":1}})"));
+  EXPECT_TRUE(dropAnnotation(config, "big"));
+  EXPECT_FALSE(dropAnnotation(config + ".missing", "big"));
+  std::filesystem::remove_all(directory);
+}
+
 TEST(StartFailure, RewordsTheRuntimesLog) {
   const auto missing = fromRuntimeLog(Verb::Exec,
                                       "{\"msg\":\"executable file `x` not found in $PATH: No such "

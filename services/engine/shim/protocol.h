@@ -36,7 +36,10 @@
 ///   expect_attach {ticket, stdin, stdout, stderr, logs(bool: replay log first), stream(bool),
 ///                  detach_keys(bytes as JSON ints)}         -> {ok}   ticket valid 10 s
 ///   resize {height, width}          -> {ok}                 tty of the container
-///   exec_create is the engine's; the shim learns of an exec when it starts:
+///   exec_create is the engine's; the shim may be told that it is about to start:
+///   exec_prepare {exec_id, tty, stdin} -> {ok}              loads the runtime and lets it wait for
+///                                      2 s. A hint: whether it was heeded shows in nothing but
+///                                      the time that exec_start takes
 ///   exec_start {exec_id, process_file (path of an OCI process JSON), tty, stdin, stdout, stderr,
 ///               ticket ("" when detached), detach_keys, height, width} -> {ok, pid}
 ///                                      with a ticket: answered (pid 0) once the ticket is armed;

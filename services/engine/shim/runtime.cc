@@ -1,6 +1,7 @@
 #include "engine/shim/runtime.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -13,23 +14,71 @@
 #include <utility>
 
 #include "common/os/carried_program.h"
+#include "engine/shim/process_spec.h"
 
 namespace flotilla::engine::shim {
 namespace {
 
-std::string takeFile(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+constexpr const char* kBpfAnnotation = "run.oci.seccomp_bpf_data";
+constexpr const char* kLogSuffix = ".runtime.log";
+constexpr std::size_t kLongestOutcome = 64 * 1024;
+constexpr std::size_t kLongestPiped = 1 << 20;
+
+std::string readFromStart(int fd) {
   std::string text;
   std::array<char, 2048> buffer;
-  while (fd && text.size() < 64 * 1024) {
-    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+  while (text.size() < kLongestOutcome) {
+    const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(text.size()));
     if (got <= 0) {
       break;
     }
     text.append(buffer.data(), static_cast<std::size_t>(got));
   }
+  return text;
+}
+
+std::string takeFile(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text = fd ? readFromStart(fd.get()) : std::string();
   ::unlink(path.c_str());
   return text;
+}
+
+Result<void> writeAll(int fd, std::string_view text, const std::string& what) {
+  while (!text.empty()) {
+    const ssize_t wrote = ::write(fd, text.data(), text.size());
+    if (wrote < 0 && errno != EINTR) {
+      return sysError("write " + what, errno);
+    }
+    text.remove_prefix(wrote > 0 ? static_cast<std::size_t>(wrote) : 0);
+  }
+  return {};
+}
+
+Result<void> writeFile(const std::string& path, std::string_view text) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  return fd ? writeAll(fd.get(), text, path) : sysError("open " + path, errno);
+}
+
+Result<UniqueFd> memoryFile(const char* name) {
+  constexpr unsigned kNotToBeExecuted = 8;  // MFD_NOEXEC_SEAL: since Linux 6.3
+  UniqueFd fd(::memfd_create(name, MFD_CLOEXEC | kNotToBeExecuted));
+  if (!fd && errno == EINVAL) {
+    fd.reset(::memfd_create(name, MFD_CLOEXEC));
+  }
+  return fd ? Result<UniqueFd>(std::move(fd)) : sysError("memfd_create", errno);
+}
+
+/// A path of a descriptor that the runtime inherits.
+std::string inherited(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+void addExec(std::vector<std::string>& arguments, const std::string& process,
+             const std::string& pid_file, const std::string& console) {
+  arguments.insert(arguments.end(),
+                   {"exec", "--detach", "--process", process, "--pid-file", pid_file});
+  if (!console.empty()) {
+    arguments.insert(arguments.end(), {"--console-socket", console});
+  }
 }
 
 std::string_view fileName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -66,15 +115,15 @@ std::string Runtime::file(const std::string& name, const char* suffix) const {
   return directory_ + "/" + name + suffix;
 }
 
-std::vector<std::string> Runtime::base(const std::string& name) const {
+std::vector<std::string> Runtime::base(const std::string& log) const {
   std::vector<std::string> arguments = commandOf(spec_.runtime);
-  arguments.insert(arguments.end(), {"--root", spec_.runtime_root, "--log",
-                                     file(name, ".runtime.log"), "--log-format", "json"});
+  arguments.insert(arguments.end(),
+                   {"--root", spec_.runtime_root, "--log", log, "--log-format", "json"});
   return arguments;
 }
 
 Result<pid_t> Runtime::run(const StdioFds& stdio, const std::string& console) {
-  std::vector<std::string> arguments = base("run");
+  std::vector<std::string> arguments = base(file("run", kLogSuffix));
   for (const char* word : {"run", "--detach", "--bundle"}) {
     arguments.emplace_back(word);
   }
@@ -87,35 +136,104 @@ Result<pid_t> Runtime::run(const StdioFds& stdio, const std::string& console) {
   }
   arguments.push_back(spec_.container_id);
   cgroup_.showMembers();
+  lightened_ = false;
   return spawn(request(std::move(arguments), stdio));
 }
 
-Result<pid_t> Runtime::exec(const std::string& name, const std::string& process_file,
+/// crun parses its copy of config.json at each exec. Most of it is the seccomp program, which crun
+/// took out at the start and has in a file of its own.
+void Runtime::lighten() {
+  if (!std::exchange(lightened_, true)) {
+    // Without it an exec is slower, no more.
+    (void)dropAnnotation(spec_.runtime_root + "/" + spec_.container_id + "/config.json",
+                         kBpfAnnotation)
+        .has_value();
+  }
+}
+
+Result<pid_t> Runtime::exec(const std::string& name, const std::string& process,
                             const StdioFds& stdio, const std::string& console) {
-  std::vector<std::string> arguments = base(name);
-  for (const char* word : {"exec", "--detach", "--process"}) {
-    arguments.emplace_back(word);
+  if (!is_crun_) {
+    return execByFiles(name, process, stdio, console);
   }
-  arguments.push_back(process_file);
-  arguments.emplace_back("--pid-file");
-  arguments.push_back(file(name, ".pid"));
-  if (!console.empty()) {
-    arguments.emplace_back("--console-socket");
-    arguments.push_back(console);
-  }
+  FLO_TRY_ASSIGN(const UniqueFd text, memoryFile("process"));
+  FLO_TRY(writeAll(text.get(), process, "the process"));
+  Papers papers;
+  FLO_TRY_ASSIGN(papers.pid, memoryFile("pid"));
+  FLO_TRY_ASSIGN(papers.log, memoryFile("log"));
+  return execByPapers(name, text.get(), std::move(papers), stdio, console);
+}
+
+Result<pid_t> Runtime::execByFiles(const std::string& name, const std::string& process,
+                                   const StdioFds& stdio, const std::string& console) {
+  const std::string path = file(name, ".json");
+  FLO_TRY(writeFile(path, process));
+  std::vector<std::string> arguments = base(file(name, kLogSuffix));
+  addExec(arguments, path, file(name, ".pid"), console);
   arguments.push_back(spec_.container_id);
-  return spawnInside(request(std::move(arguments), stdio));
+  return spawn(request(std::move(arguments), stdio));
+}
+
+Result<pid_t> Runtime::execByPapers(const std::string& name, int process, Papers papers,
+                                    const StdioFds& stdio, const std::string& console) {
+  lighten();
+  std::vector<std::string> arguments = base(inherited(papers.log.get()));
+  addExec(arguments, inherited(process), inherited(papers.pid.get()), console);
+  arguments.push_back(spec_.container_id);
+  SpawnRequest call = request(std::move(arguments), stdio);
+  for (const int fd : {process, papers.pid.get(), papers.log.get()}) {
+    call.inherit.push_back(fd);
+  }
+  auto pid = spawnInside(call);
+  if (!pid && !papers.process) {
+    // A cgroup of v2 with processes in cgroups below it takes none itself: crun knows where else.
+    cgroup_.showMembers();
+    pid = spawn(call);
+  }
+  if (pid) {
+    papers_[name] = std::move(papers);
+  }
+  return pid;
+}
+
+Result<pid_t> Runtime::beginExec(const std::string& name, const StdioFds& stdio,
+                                 const std::string& console) {
+  if (!is_crun_) {
+    return Error{ErrorKind::Unavailable, "only crun waits for its process"};
+  }
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
+    return sysError("pipe", errno);
+  }
+  const UniqueFd reader(ends[0]);
+  Papers papers;
+  papers.process.reset(ends[1]);
+  FLO_TRY_ASSIGN(papers.pid, memoryFile("pid"));
+  FLO_TRY_ASSIGN(papers.log, memoryFile("log"));
+  return execByPapers(name, reader.get(), std::move(papers), stdio, console);
+}
+
+bool Runtime::hasRoom(const std::string& name, std::size_t length) {
+  const auto found = papers_.find(name);
+  if (found == papers_.end() || length > kLongestPiped) {
+    return false;
+  }
+  const int pipe = found->second.process.get();
+  const int wanted = static_cast<int>(length);
+  return ::fcntl(pipe, F_GETPIPE_SZ) >= wanted || ::fcntl(pipe, F_SETPIPE_SZ, wanted) >= wanted;
+}
+
+Result<void> Runtime::proceed(const std::string& name, const std::string& process) {
+  const auto found = papers_.find(name);
+  const UniqueFd pipe = found == papers_.end() ? UniqueFd() : std::move(found->second.process);
+  return writeAll(pipe.get(), process, "the process to " + spec_.runtime);
 }
 
 Result<pid_t> Runtime::update(const std::string& resources) {
   const std::string path = file("update", ".json");
-  const UniqueFd out(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!out || ::write(out.get(), resources.data(), resources.size()) !=
-                  static_cast<ssize_t>(resources.size())) {
-    return sysError("write " + path, errno);
-  }
+  FLO_TRY(writeFile(path, resources));
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  std::vector<std::string> arguments = base("update");
+  std::vector<std::string> arguments = base(file("update", kLogSuffix));
   arguments.insert(arguments.end(), {"update", "--resources", path, spec_.container_id});
   return spawn(request(std::move(arguments), {null.get(), null.get(), null.get()}));
 }
@@ -126,7 +244,9 @@ SpawnRequest Runtime::request(std::vector<std::string> arguments, const StdioFds
   out.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
   out.stdio = stdio;
   // config.json names it /proc/self/fd/4; the runtime keeps it from the container.
-  out.inherit = spec_.has_netns ? kNetnsFd : -1;
+  if (spec_.has_netns) {
+    out.inherit.push_back(kNetnsFd);
+  }
   if (is_crun_) {
     if (!program_) {
       program_ = openReadOnly(out.arguments.front());  // crun, or the loader that it came with
@@ -142,24 +262,24 @@ SpawnRequest Runtime::request(std::vector<std::string> arguments, const StdioFds
 /// crun moves the new process into the cgroup, which takes longer than all the rest of an exec. So
 /// crun itself is born there, and its own attempt leads nowhere.
 Result<pid_t> Runtime::spawnInside(SpawnRequest request) {
-  const auto entrance = cgroup_.entrance();
-  if (is_crun_ && entrance && cgroup_.hideMembers()) {
-    request.entrance = &*entrance;
-    if (auto pid = spawn(request)) {
-      return pid;
-    }
-    // A cgroup of v2 with processes in cgroups below it takes none itself: crun knows where else.
-    cgroup_.showMembers();
-    request.entrance = nullptr;
-  }
+  FLO_TRY_ASSIGN(const auto entrance, cgroup_.entrance());
+  FLO_TRY(cgroup_.hideMembers());
+  request.entrance = &entrance;
   return spawn(request);
 }
 
-Runtime::Outcome Runtime::takeOutcome(const std::string& name) const {
+Runtime::Outcome Runtime::takeOutcome(const std::string& name) {
   Outcome outcome;
-  const std::string text = takeFile(file(name, ".pid"));
-  std::from_chars(text.data(), text.data() + text.size(), outcome.pid);
-  outcome.log = takeFile(file(name, ".runtime.log"));
+  std::string pid;
+  if (const auto papers = papers_.extract(name)) {
+    pid = readFromStart(papers.mapped().pid.get());
+    outcome.log = readFromStart(papers.mapped().log.get());
+  } else {
+    pid = takeFile(file(name, ".pid"));
+    outcome.log = takeFile(file(name, kLogSuffix));
+    ::unlink(file(name, ".json").c_str());
+  }
+  std::from_chars(pid.data(), pid.data() + pid.size(), outcome.pid);
   return outcome;
 }
 

@@ -72,6 +72,8 @@ class Supervisor {
   json leave();
   void leaveIfUnwanted();
   void execStart(const json& request, const Answer& answer);
+  json execPrepare(const json& request);
+  [[nodiscard]] std::vector<int> pids() const;
   [[nodiscard]] Error notRunning() const;
   std::shared_ptr<ProcessIo> makeIo();
 

@@ -1,7 +1,9 @@
 // What the engine asks of a Supervisor.
 #include <signal.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "engine/shim/supervisor.h"
 
@@ -52,7 +54,10 @@ json Supervisor::simple(const std::string& op, const json& request) {
     return ok();
   }
   if (op == "pids") {
-    return {{"ok", true}, {"pids", cgroup_.pids()}};
+    return {{"ok", true}, {"pids", pids()}};
+  }
+  if (op == "exec_prepare") {
+    return execPrepare(request);
   }
   if (op == "expect_attach") {
     return attach(request);
@@ -240,6 +245,23 @@ void Supervisor::leaveIfUnwanted() {
   if (state_ == State::Created && !io_->hasClients() && !io_->hasInput() && door_->waiting() == 0) {
     leave();
   }
+}
+
+json Supervisor::execPrepare(const json& request) {
+  if (state_ == State::Running && !cgroup_.frozen()) {
+    execs_->prepare(request);
+    trimSoon();
+  }
+  return ok();
+}
+
+std::vector<int> Supervisor::pids() const {
+  std::vector<int> found = cgroup_.pids();
+  const std::vector<int> others = execs_->waitingRuntimes();
+  std::erase_if(found, [&others](int pid) {
+    return std::find(others.begin(), others.end(), pid) != others.end();
+  });
+  return found;
 }
 
 void Supervisor::execStart(const json& request, const Answer& answer) {

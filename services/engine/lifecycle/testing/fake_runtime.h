@@ -278,6 +278,7 @@ class FakeRuntime final : public ContainerRuntime, public ContainerSessions {
     return StreamEndpoint{"unix:/fake", "ticket"};
   }
   Result<void> resize(const std::string&, unsigned, unsigned) override { return {}; }
+  void execPrepare(const std::string&, const ExecStart&) override {}
   Result<StreamEndpoint> execStart(const std::string&, ExecStart, const std::string&) override {
     return StreamEndpoint{"unix:/fake", "ticket"};
   }
