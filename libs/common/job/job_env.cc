@@ -43,8 +43,12 @@ Result<std::int64_t> JobEnv::getInt(std::string_view key, std::int64_t fallback)
 }
 
 std::vector<std::string> JobEnv::getList(std::string_view key) const {
-  const auto parsed = nlohmann::json::parse(get(key), nullptr, false);
   std::vector<std::string> values;
+  const auto found = values_.find(key);
+  if (found == values_.end()) {
+    return values;
+  }
+  const auto parsed = nlohmann::json::parse(found->second, nullptr, false);
   if (parsed.is_array()) {
     for (const auto& item : parsed) {
       if (item.is_string()) {

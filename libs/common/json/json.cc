@@ -1,5 +1,7 @@
 #include "common/json/json.h"
 
+#include <algorithm>
+
 namespace flotilla::json {
 namespace {
 
@@ -27,6 +29,14 @@ bool tooDeep(std::string_view text) {
     }
   }
   return false;
+}
+
+/// Text that stands in JSON as it is: almost every name and value there is.
+bool isPlain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+  });
 }
 
 Error wrongType(std::string_view key, std::string_view expected, const Json& value) {
@@ -61,7 +71,22 @@ std::string dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string quote(std::string_view text) { return dump(Json(text)); }
+std::string quote(std::string_view text) {
+  std::string quoted;
+  appendQuoted(quoted, text);
+  return quoted;
+}
+
+void appendQuoted(std::string& out, std::string_view text) {
+  if (!isPlain(text)) {
+    out += dump(Json(text));
+    return;
+  }
+  out.reserve(out.size() + text.size() + 2);
+  out += '"';
+  out += text;
+  out += '"';
+}
 
 Result<std::string> stringOr(const Json& object, std::string_view key, std::string fallback) {
   const Json* value = member(object, key);

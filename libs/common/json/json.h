@@ -23,6 +23,7 @@ std::string dump(const Json& value);
 
 /// Text as a JSON string literal, quotes included.
 std::string quote(std::string_view text);
+void appendQuoted(std::string& out, std::string_view text);
 
 /// Member readers that tolerate absence and null (-> fallback) but not another type.
 /// Errors: InvalidArgument naming the member and what was expected.

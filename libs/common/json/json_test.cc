@@ -25,6 +25,18 @@ TEST(Json, BytesThatAreNotUtf8DoNotThrow) {
   EXPECT_EQ(quote("a\"b\n"), "\"a\\\"b\\n\"");
 }
 
+TEST(Json, QuotesEveryByteAsItDumpsIt) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const std::string text = std::string("a") + static_cast<char>(byte) + "z";
+    EXPECT_EQ(quote(text), dump(Json(text))) << byte;
+  }
+  EXPECT_EQ(quote(""), "\"\"");
+  EXPECT_EQ(quote("größer"), "\"größer\"");
+  std::string out = "[";
+  appendQuoted(out, "x");
+  EXPECT_EQ(out, "[\"x\"");
+}
+
 TEST(Json, MembersAreReadWithTheirType) {
   const auto object = parse(R"({"s":"x","n":3,"b":true,"z":null})").value();
   EXPECT_EQ(stringOr(object, "s", "").value(), "x");

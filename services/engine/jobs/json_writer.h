@@ -24,12 +24,16 @@ class JsonWriter {
 
   JsonWriter& key(std::string_view name) {
     separate();
-    out_ += json::quote(name);
+    json::appendQuoted(out_, name);
     out_ += ':';
     fresh_ = true;
     return *this;
   }
-  JsonWriter& value(std::string_view text) { return raw(json::quote(text)); }
+  JsonWriter& value(std::string_view text) {
+    separate();
+    json::appendQuoted(out_, text);
+    return *this;
+  }
   JsonWriter& value(const char* text) { return value(std::string_view(text)); }
   JsonWriter& value(const std::string& text) { return value(std::string_view(text)); }
   JsonWriter& value(bool flag) { return raw(flag ? "true" : "false"); }
