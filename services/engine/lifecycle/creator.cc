@@ -253,7 +253,7 @@ Result<std::string> Creator::store(ContainerRecord record, const CreateOptions& 
           return parts_.ledger.finish(transaction, options.job, taken.epoch, {answer, {}});
         });
     if (stored) {
-      parts_.catalog.inserted(record);
+      parts_.catalog.inserted(std::move(record));
       return answer;
     }
     const bool taken = stored.error().kind() == ErrorKind::Conflict;

@@ -46,6 +46,8 @@ struct Endpoint {
   std::string ipv4_address, gateway, mac_address;
   int prefix_length = 0;
   std::vector<PortBinding> ports;  // "0.0.0.0" and "::" are entries of their own, as in dockerd
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
 /// A network namespace that is set up and owned by the caller, who passes it to the shim.

@@ -83,36 +83,37 @@ Result<void> ContainerCatalog::refresh() {
   return {};
 }
 
-void ContainerCatalog::inserted(const ContainerRecord& record) {
+void ContainerCatalog::inserted(ContainerRecord record) {
+  auto shared = std::make_shared<const ContainerRecord>(std::move(record));
   const std::unique_lock lock(mutex_);
   if (fresh_.size() < kMostFresh) {
-    fresh_[record.id] = {record.spec_revision, record.spec};
+    fresh_[shared->id] = std::move(shared);
   }
 }
 
 /// refresh_mutex_ keeps by_id_ still: only who has it changes it.
-ContainerCatalog::Spec ContainerCatalog::known(const Specs& fresh, const std::string& id) const {
+ContainerRecordPtr ContainerCatalog::known(const Records& fresh, const std::string& id) const {
   if (const auto old = by_id_.find(id); old != by_id_.end()) {
-    return {old->second->spec_revision, old->second->spec};
+    return old->second;
   }
   const auto made = fresh.find(id);
-  return made == fresh.end() ? Spec() : made->second;
+  return made == fresh.end() ? nullptr : made->second;
 }
 
 Result<void> ContainerCatalog::load() {
   std::uint64_t revision = 0;
-  Specs fresh;
+  Records fresh;
   {
     const std::unique_lock lock(mutex_);
     revision = revision_;
     fresh.swap(fresh_);
   }
-  std::vector<ContainerRecord> changed;
+  std::vector<ContainerRecordPtr> changed;
   std::vector<std::pair<std::string, std::uint64_t>> removed;
   std::size_t count = 0;
   FLO_TRY(database_.read([&](Transaction& transaction) -> Result<void> {
     FLO_TRY_ASSIGN(changed, containersSince(transaction, revision, [&](const std::string& id) {
-                     return known(fresh, id).revision;
+                     return known(fresh, id);
                    }));
     FLO_TRY_ASSIGN(removed, removalsSince(transaction, revision));
     FLO_TRY_ASSIGN(count, containerCount(transaction));
@@ -121,10 +122,7 @@ Result<void> ContainerCatalog::load() {
   {
     const std::unique_lock lock(mutex_);
     for (auto& record : changed) {
-      revision_ = std::max(revision_, record.revision);
-      if (!record.spec) {
-        record.spec = known(fresh, record.id).spec;
-      }
+      revision_ = std::max(revision_, record->revision);
       put(std::move(record));
     }
     for (const auto& [id, at] : removed) {
@@ -160,26 +158,23 @@ Result<void> ContainerCatalog::dropForgotten() {
   return {};
 }
 
-void ContainerCatalog::put(ContainerRecord record) {
-  const auto known = by_id_.find(record.id);
-  if (known != by_id_.end()) {
-    if (known->second->name != record.name) {
-      // Another container may have taken the old name in the same batch.
-      if (const auto named = id_by_name_.find(known->second->name);
-          named != id_by_name_.end() && named->second == record.id) {
-        id_by_name_.erase(named);
-      }
+void ContainerCatalog::put(ContainerRecordPtr record) {
+  const auto old = by_id_.find(record->id);
+  if (old != by_id_.end() && old->second->name != record->name) {
+    // Another container may have taken the old name in the same batch.
+    if (const auto named = id_by_name_.find(old->second->name);
+        named != id_by_name_.end() && named->second == record->id) {
+      id_by_name_.erase(named);
     }
   }
-  id_by_name_[record.name] = record.id;
-  auto shared = std::make_shared<const ContainerRecord>(std::move(record));
-  if (const auto at = position_.find(shared->id); at != position_.end()) {
-    newest_first_[at->second] = shared;
+  id_by_name_[record->name] = record->id;
+  if (const auto at = position_.find(record->id); at != position_.end()) {
+    newest_first_[at->second] = record;
   } else {
-    newest_first_.push_back(shared);
+    newest_first_.push_back(record);
     unsorted_ = true;
   }
-  by_id_[shared->id] = std::move(shared);
+  by_id_[record->id] = std::move(record);
 }
 
 void ContainerCatalog::erase(const std::string& id) {

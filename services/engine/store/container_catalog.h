@@ -28,20 +28,16 @@ class ContainerCatalog {
   Result<ContainerRecordPtr> find(const std::string& id);
   /// Newest first.
   Result<std::vector<ContainerRecordPtr>> list();
-  /// For who has inserted `record` and committed: spares decoding its spec again.
-  void inserted(const ContainerRecord& record);
+  /// For who has inserted `record` and committed: spares decoding it.
+  void inserted(ContainerRecord record);
 
  private:
-  struct Spec {
-    std::uint64_t revision = 0;
-    std::shared_ptr<const ContainerSpec> spec;
-  };
-  using Specs = std::unordered_map<std::string, Spec>;
+  using Records = std::unordered_map<std::string, ContainerRecordPtr>;
 
   Result<void> refresh();
   Result<void> load();
-  [[nodiscard]] Spec known(const Specs& fresh, const std::string& id) const;
-  void put(ContainerRecord record);
+  [[nodiscard]] ContainerRecordPtr known(const Records& fresh, const std::string& id) const;
+  void put(ContainerRecordPtr record);
   void erase(const std::string& id);
   Result<void> dropForgotten();
   void sortIfNeeded();
@@ -52,10 +48,10 @@ class ContainerCatalog {
   bool loaded_ = false;
   std::uint64_t version_ = 0;   // Database::dataVersion() of this content
   std::uint64_t revision_ = 0;  // newest row or removal seen
-  std::unordered_map<std::string, ContainerRecordPtr> by_id_;
+  Records by_id_;
   std::unordered_map<std::string, std::string> id_by_name_;
   std::vector<ContainerRecordPtr> newest_first_;
-  Specs fresh_;                                            // inserted here, and not loaded since
+  Records fresh_;                                          // inserted here, and not loaded since
   std::unordered_map<std::string, std::size_t> position_;  // in newest_first_
   bool unsorted_ = false;
 };

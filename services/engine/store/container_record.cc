@@ -136,6 +136,9 @@ Result<ContainerSpec> decodeSpec(const std::string& text) {
 }
 
 std::string encodeEndpoint(const Endpoint& endpoint) {
+  if (endpoint == Endpoint{}) {
+    return "";  // of whatever does not run: most rows
+  }
   json ports = json::array();
   for (const auto& port : endpoint.ports) {
     ports.push_back({port.protocol, port.container_port, port.host_ip, port.host_port});
@@ -154,6 +157,9 @@ std::string encodeEndpoint(const Endpoint& endpoint) {
 
 Endpoint decodeEndpoint(const std::string& text) {
   Endpoint endpoint;
+  if (text.empty()) {
+    return endpoint;
+  }
   const json from = json::parse(text, nullptr, false);
   if (!from.is_object()) {
     return endpoint;

@@ -66,6 +66,18 @@ Result<std::int64_t> nextRevision(Transaction& transaction) {
   return revision;
 }
 
+Result<std::shared_ptr<const ContainerSpec>> loadSpec(Transaction& transaction,
+                                                      const std::string& id) {
+  FLO_TRY_ASSIGN(auto select, transaction.prepare("SELECT spec FROM container_specs WHERE id = ?"));
+  select.bind(id);
+  FLO_TRY_ASSIGN(const bool row, select.step());
+  if (!row) {
+    return Error{ErrorKind::Internal, "container " + id + " is stored without its spec"};
+  }
+  FLO_TRY_ASSIGN(auto spec, decodeSpec(select.text(0)));
+  return std::make_shared<const ContainerSpec>(std::move(spec));
+}
+
 }  // namespace
 
 Error noSuchContainer(std::string_view reference) {
@@ -215,16 +227,15 @@ Result<std::optional<Tombstone>> findTombstone(Transaction& transaction, const s
       Tombstone{id, static_cast<int>(select.integer(0)), select.text(1)});
 }
 
-Result<std::vector<ContainerRecord>> containersSince(
+Result<std::vector<ContainerRecordPtr>> containersSince(
     Transaction& transaction, std::uint64_t revision,
-    const std::function<std::uint64_t(const std::string& id)>& known_spec) {
-  FLO_TRY_ASSIGN(auto select, transaction.prepare(
-                                  "SELECT id, name, created_ns, revision, spec_revision, spec, " +
-                                  std::string(kStateColumns) +
-                                  " FROM containers JOIN container_specs USING(id)"
-                                  " WHERE revision > ? ORDER BY revision"));
+    const std::function<ContainerRecordPtr(const std::string& id)>& known) {
+  FLO_TRY_ASSIGN(auto select,
+                 transaction.prepare("SELECT id, revision, name, created_ns, spec_revision, " +
+                                     std::string(kStateColumns) +
+                                     " FROM containers WHERE revision > ? ORDER BY revision"));
   select.bind(static_cast<std::int64_t>(revision));
-  std::vector<ContainerRecord> changed;
+  std::vector<ContainerRecordPtr> changed;
   while (true) {
     FLO_TRY_ASSIGN(const bool row, select.step());
     if (!row) {
@@ -232,16 +243,22 @@ Result<std::vector<ContainerRecord>> containersSince(
     }
     ContainerRecord record;
     record.id = select.text(0);
-    record.name = select.text(1);
-    record.created_ns = select.integer(2);
-    record.revision = static_cast<std::uint64_t>(select.integer(3));
-    record.spec_revision = static_cast<std::uint64_t>(select.integer(4));
-    if (known_spec(record.id) != record.spec_revision) {
-      FLO_TRY_ASSIGN(auto spec, decodeSpec(select.text(5)));
-      record.spec = std::make_shared<const ContainerSpec>(std::move(spec));
+    record.revision = static_cast<std::uint64_t>(select.integer(1));
+    auto old = known(record.id);
+    if (old && old->revision == record.revision) {
+      changed.push_back(std::move(old));
+      continue;
     }
-    record.state = readState(select, 6);
-    changed.push_back(std::move(record));
+    record.name = select.text(2);
+    record.created_ns = select.integer(3);
+    record.spec_revision = static_cast<std::uint64_t>(select.integer(4));
+    if (old && old->spec_revision == record.spec_revision) {
+      record.spec = old->spec;
+    } else {
+      FLO_TRY_ASSIGN(record.spec, loadSpec(transaction, record.id));
+    }
+    record.state = readState(select, 5);
+    changed.push_back(std::make_shared<const ContainerRecord>(std::move(record)));
   }
 }
 

@@ -52,11 +52,11 @@ Result<bool> deleteContainer(Transaction& transaction, const Tombstone& tombston
 /// A removal of the last ten minutes.
 Result<std::optional<Tombstone>> findTombstone(Transaction& transaction, const std::string& id);
 
-/// Rows changed after `revision`. `known_spec` says which spec revision the reader has of an id (0
-/// = none); the spec of others is decoded, else left null.
-Result<std::vector<ContainerRecord>> containersSince(
+/// Rows changed after `revision`. `known` says what the reader has of an id (null: nothing), which
+/// may be older than the row: what is the same there is not decoded again.
+Result<std::vector<ContainerRecordPtr>> containersSince(
     Transaction& transaction, std::uint64_t revision,
-    const std::function<std::uint64_t(const std::string& id)>& known_spec);
+    const std::function<ContainerRecordPtr(const std::string& id)>& known);
 /// Id of the container with this name.
 Result<std::optional<std::string>> ownerOfName(Transaction& transaction, const std::string& name);
 

@@ -149,7 +149,7 @@ TEST_F(ContainerStoreTest, CatalogFollowsEveryChange) {
   EXPECT_EQ(catalog_->list().value().at(0)->id, "cc33");
 }
 
-TEST_F(ContainerStoreTest, CatalogTakesOverTheSpecOfWhatWasInsertedHere) {
+TEST_F(ContainerStoreTest, CatalogTakesOverWhatWasInsertedHere) {
   ContainerRecord record;
   record.id = "made";
   record.name = "web";
@@ -157,7 +157,14 @@ TEST_F(ContainerStoreTest, CatalogTakesOverTheSpecOfWhatWasInsertedHere) {
   ASSERT_TRUE(
       write([&](Transaction& transaction) { return insertContainer(transaction, record); }));
   catalog_->inserted(record);
-  EXPECT_EQ(catalog_->get("web").value()->spec, record.spec);
+  const auto made = catalog_->get("web").value();
+  EXPECT_EQ(made->spec, record.spec);
+  ContainerCatalog other_reader(*database_);
+  const auto decoded = other_reader.get("web").value();
+  EXPECT_EQ(made->revision, decoded->revision);
+  EXPECT_EQ(made->created_ns, decoded->created_ns);
+  EXPECT_EQ(made->state.status, decoded->state.status);
+  EXPECT_EQ(made->state.endpoint, decoded->state.endpoint);
   ASSERT_TRUE(setStatus("made", ContainerStatus::Running));
   EXPECT_EQ(catalog_->get("web").value()->spec, record.spec);
 
