@@ -38,8 +38,7 @@ bool isUnclean(std::string_view path) {
 
 ApiHandler::ApiHandler(const Options& options, Reactor& reactor, EngineClient& cluster,
                        Metrics& metrics)
-    : reactor_(reactor),
-      metrics_(metrics),
+    : metrics_(metrics),
       request_metrics_(metrics),
       edge_{.metrics = request_metrics_, .cors_origin = options.cors_origin},
       dispatch_{.reactor = reactor,
@@ -52,9 +51,7 @@ ApiHandler::ApiHandler(const Options& options, Reactor& reactor, EngineClient& c
       routes_(allRoutes()),
       router_(routerTable(routes_)) {}
 
-void ApiHandler::onAllAnswered(std::function<void()> fn) {
-  edge_.on_all_answered = [this, fn = std::move(fn)] { reactor_.post(fn); };
-}
+void ApiHandler::onAllAnswered(std::function<void()> fn) { edge_.on_all_answered = std::move(fn); }
 
 void ApiHandler::handle(http::ExchangePtr raw, Exposure exposure) {
   auto exchange = std::make_shared<ApiExchange>(std::move(raw), edge_);

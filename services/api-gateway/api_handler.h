@@ -40,7 +40,7 @@ class ApiHandler {
   [[nodiscard]] ActivationGate& gate() { return gate_; }
   /// Requests that have not begun their answer.
   [[nodiscard]] int unanswered() const { return edge_.unanswered.load(); }
-  /// Runs on the reactor's thread each time unanswered() falls to 0. Set before the first request.
+  /// Runs on any thread each time unanswered() falls to 0. Set before the first request.
   void onAllAnswered(std::function<void()> fn);
 
  private:
@@ -48,7 +48,6 @@ class ApiHandler {
   bool answerWatchers(const http::ExchangePtr& exchange);
   void route(const std::shared_ptr<ApiExchange>& exchange);
 
-  Reactor& reactor_;
   Metrics& metrics_;
   RequestMetrics request_metrics_;
   Edge edge_;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -28,13 +29,13 @@ void logAccess(const http::AccessRecord& record, bool wanted) {
   }
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(record.took);
   log::write(level, "request",
-             {{"request_id", record.request_id},
-              {"method", record.method},
-              {"path", record.path},
+             {{"request_id", record.request->id},
+              {"method", record.request->method},
+              {"path", record.request->path},
               {"status", std::to_string(record.status)},
               {"bytes", std::to_string(record.body_bytes)},
               {"us", std::to_string(took.count())},
-              {"peer", record.peer}});
+              {"peer", record.request->peer}});
 }
 
 class Gateway final : public GatewayService {
@@ -52,7 +53,11 @@ class Gateway final : public GatewayService {
     metrics.beforeText([this] {
       connections_.Set(static_cast<double>(guarded_->connections() + plain_->connections()));
     });
-    handler_.onAllAnswered([this] { lastAnswerBegan(); });
+    handler_.onAllAnswered([this] {
+      if (stopping_) {
+        reactor_.post([this] { lastAnswerBegan(); });
+      }
+    });
   }
 
   ~Gateway() override {
@@ -102,7 +107,7 @@ class Gateway final : public GatewayService {
   std::vector<Listener> listeners_;
   // On the way down:
   std::vector<std::function<void()>> done_;
-  bool stopping_ = false;
+  std::atomic<bool> stopping_ = false;
   bool stopped_ = false;
   int servers_left_ = 0;
   Reactor::TimerId deadline_ = 0;
@@ -152,7 +157,7 @@ void Gateway::stop(std::function<void()> done) {
     return;
   }
   done_.push_back(std::move(done));
-  if (std::exchange(stopping_, true)) {
+  if (stopping_.exchange(true)) {
     return;
   }
   closeListeners();
@@ -175,7 +180,7 @@ void Gateway::stop(std::function<void()> done) {
 }
 
 void Gateway::lastAnswerBegan() {
-  if (!stopping_ || stopped_) {
+  if (stopped_) {
     return;
   }
   reactor_.cancelTimer(deadline_);

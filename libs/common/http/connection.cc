@@ -184,7 +184,7 @@ void Connection::refuse(const RequestParser::Refusal& refusal) {
   appendHead(out_, response, {.content_length = response.body.size(), .close = true});
   out_ += response.body;
   turn_->record.status = refusal.status;
-  turn_->record.peer = peer_;
+  turn_->record.request = std::make_shared<const Request>(Request{.peer = peer_});
   takeTurn();
   linger();
 }
@@ -197,15 +197,12 @@ void Connection::beginTurn() {
   turn_->http_1_0 = request.http_1_0;
   turn_->keep_alive = turn_->parser.keepAlive();
   turn_->continue_due = turn_->parser.expectsContinue();
-  if (server_->options.on_complete) {
-    turn_->record = {
-        .method = request.method, .path = request.path, .request_id = request.id, .peer = peer_};
-  }
+  turn_->record.request = std::make_shared<const Request>(std::move(request));
   state_ = State::Active;
   ++turn_number_;
   ++server_->active;
   try {
-    server_->handler(makeExchange(shared_from_this(), turn_number_, std::move(request)));
+    server_->handler(makeExchange(shared_from_this(), turn_number_, turn_->record.request));
   } catch (const std::exception&) {
     // A bug of the handler's: its exchange, dropped unanswered, has told the client and the access
     // log.

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,23 +15,38 @@
 
 namespace flotilla::http {
 
-/// Header fields in order of arrival; names compare without case.
+/// Header fields in order of arrival; names compare without case. Kept as the lines of a head, one
+/// after the other: two allocations, however many there are.
 class Headers {
  public:
-  void add(std::string name, std::string value) {
-    fields_.emplace_back(std::move(name), std::move(value));
-  }
+  /// Line breaks and NUL in either become spaces. Neither may be a piece of these headers.
+  void add(std::string_view name, std::string_view value);
   /// Replaces all fields of that name.
-  void set(std::string_view name, std::string value);
-  /// First value, "" when absent.
+  void set(std::string_view name, std::string_view value);
+  /// First value, "" when absent. Valid until the next change.
   [[nodiscard]] std::string_view get(std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const;
-  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& fields() const {
-    return fields_;
+  /// Name and value of each, valid until the next change.
+  [[nodiscard]] auto fields() const {
+    return std::views::transform(
+        places_, [this](const Place& place) { return std::pair(nameOf(place), valueOf(place)); });
   }
+  /// Appends "Name: value\r\n" for each whose name `leave_out` does not say.
+  void appendLines(std::string& out, bool (*leave_out)(std::string_view name)) const;
 
  private:
-  std::vector<std::pair<std::string, std::string>> fields_;
+  struct Place {  // of a line in text_
+    std::size_t at, name_size, value_size;
+  };
+  [[nodiscard]] std::string_view nameOf(const Place& place) const {
+    return std::string_view(text_).substr(place.at, place.name_size);
+  }
+  [[nodiscard]] std::string_view valueOf(const Place& place) const;
+  [[nodiscard]] std::string_view lineOf(const Place& place) const;
+  [[nodiscard]] const Place* find(std::string_view name) const;
+
+  std::string text_;
+  std::vector<Place> places_;
 };
 
 /// Decoded query parameters; a repeated key keeps all its values.

@@ -12,7 +12,8 @@ namespace {
 
 class ExchangeImpl final : public Exchange {
  public:
-  ExchangeImpl(std::shared_ptr<Connection> connection, std::uint64_t turn, Request request)
+  ExchangeImpl(std::shared_ptr<Connection> connection, std::uint64_t turn,
+               std::shared_ptr<const Request> request)
       : connection_(std::move(connection)), turn_(turn), request_(std::move(request)) {}
 
   ~ExchangeImpl() override {
@@ -25,7 +26,7 @@ class ExchangeImpl final : public Exchange {
   ExchangeImpl(const ExchangeImpl&) = delete;
   ExchangeImpl& operator=(const ExchangeImpl&) = delete;
 
-  [[nodiscard]] const Request& request() const override { return request_; }
+  [[nodiscard]] const Request& request() const override { return *request_; }
 
   void readBody(std::size_t limit, std::function<void(Result<std::string>)> done) override {
     inLoop([turn = turn_, limit, done = std::move(done)](Connection& c) mutable {
@@ -91,14 +92,14 @@ class ExchangeImpl final : public Exchange {
 
   std::shared_ptr<Connection> connection_;
   const std::uint64_t turn_;
-  const Request request_;
+  const std::shared_ptr<const Request> request_;
   std::atomic<bool> answered_ = false;
 };
 
 }  // namespace
 
 ExchangePtr makeExchange(std::shared_ptr<Connection> connection, std::uint64_t turn,
-                         Request request) {
+                         std::shared_ptr<const Request> request) {
   return std::make_shared<ExchangeImpl>(std::move(connection), turn, std::move(request));
 }
 

@@ -8,6 +8,8 @@
 namespace flotilla::http {
 namespace {
 
+using namespace std::string_view_literals;
+
 std::string_view reasonPhrase(int status) {
   switch (status) {
     case 101:
@@ -100,14 +102,6 @@ bool isFramingField(std::string_view name) {
   });
 }
 
-void appendValue(std::string& out, std::string_view value) {
-  const std::size_t from = out.size();
-  out += value;
-  std::replace_if(
-      out.begin() + static_cast<std::ptrdiff_t>(from), out.end(),
-      [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
-}
-
 void appendNumber(std::string& out, std::uint64_t value, int base = 10) {
   std::array<char, 24> digits{};
   auto [end, ec] = std::to_chars(digits.data(), digits.data() + digits.size(), value, base);
@@ -119,41 +113,34 @@ void appendNumber(std::string& out, std::uint64_t value, int base = 10) {
 bool statusHasBody(int status) { return status >= 200 && status != 204 && status != 304; }
 
 void appendHead(std::string& out, const Response& response, const HeadOptions& options) {
-  out += options.http_1_0 ? "HTTP/1.0 " : "HTTP/1.1 ";
+  out += options.http_1_0 ? "HTTP/1.0 "sv : "HTTP/1.1 "sv;
   appendNumber(out, static_cast<std::uint64_t>(response.status));
   out += ' ';
   out += reasonPhrase(response.status);
-  out += "\r\n";
-  for (const auto& [name, value] : response.headers.fields()) {
-    if (!isFramingField(name)) {
-      appendValue(out, name);
-      out += ": ";
-      appendValue(out, value);
-      out += "\r\n";
-    }
-  }
+  out += "\r\n"sv;
+  response.headers.appendLines(out, isFramingField);
   out += dateField();
   if (options.content_length) {
-    out += "Content-Length: ";
+    out += "Content-Length: "sv;
     appendNumber(out, *options.content_length);
-    out += "\r\n";
+    out += "\r\n"sv;
   }
   if (options.framing == Framing::Chunked) {
-    out += "Transfer-Encoding: chunked\r\n";
+    out += "Transfer-Encoding: chunked\r\n"sv;
   }
   if (options.close) {
-    out += "Connection: close\r\n";
+    out += "Connection: close\r\n"sv;
   } else if (options.http_1_0) {
-    out += "Connection: keep-alive\r\n";
+    out += "Connection: keep-alive\r\n"sv;
   }
-  out += "\r\n";
+  out += "\r\n"sv;
 }
 
 void appendChunk(std::string& out, std::string_view bytes) {
   appendNumber(out, bytes.size(), 16);
-  out += "\r\n";
+  out += "\r\n"sv;
   out += bytes;
-  out += "\r\n";
+  out += "\r\n"sv;
 }
 
 Response errorResponse(int status, std::string_view message) {

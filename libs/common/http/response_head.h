@@ -28,7 +28,7 @@ struct HeadOptions {
 bool statusHasBody(int status);
 
 /// Status line and header block, with Date and what `options` asks for. Length, coding and
-/// connection fields of `response` are replaced; line breaks in values become spaces.
+/// connection fields of `response` are replaced.
 void appendHead(std::string& out, const Response& response, const HeadOptions& options);
 
 /// One chunk of chunked coding; `bytes` is not empty.

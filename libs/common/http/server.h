@@ -16,7 +16,7 @@ namespace flotilla::http {
 
 /// What was answered, for access logs and metrics.
 struct AccessRecord {
-  std::string method, path, request_id, peer;
+  std::shared_ptr<const Request> request;  // never null; with its peer alone when it was malformed
   int status = 0;  // 0: the client left, or the answer was cut, before there was one
   std::uint64_t body_bytes = 0;
   std::chrono::steady_clock::duration took{};

@@ -368,10 +368,11 @@ TEST_F(ServerTest, WritesAccessRecords) {
   ask("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi");
   ask("nonsense\r\n\r\n");
   ASSERT_EQ(records.size(), 2U);
-  EXPECT_EQ(records[0].method + records[0].path, "POST/p");
+  EXPECT_EQ(records[0].request->method + records[0].request->path, "POST/p");
   EXPECT_EQ(records[0].status, 200);
   EXPECT_EQ(records[0].body_bytes, 10U);
   EXPECT_EQ(records[1].status, 400);
+  EXPECT_EQ(records[1].request->path, "");
 }
 
 }  // namespace

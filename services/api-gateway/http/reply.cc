@@ -9,7 +9,7 @@ namespace flotilla::gateway {
 http::Response textResponse(int status, std::string_view content_type, std::string body) {
   http::Response response;
   response.status = status;
-  response.headers.add("Content-Type", std::string(content_type));
+  response.headers.add("Content-Type", content_type);
   response.body = std::move(body);
   return response;
 }

@@ -25,7 +25,7 @@ constexpr std::array kStandard = {
 
 void addStandardHeaders(http::Headers& headers) {
   for (const auto& [name, value] : kStandard) {
-    headers.add(std::string(name), std::string(value));
+    headers.add(name, value);
   }
 }
 

@@ -10,19 +10,21 @@ namespace {
 
 constexpr std::array kEvents = {Parameter{"since"}, Parameter{"until"}, Parameter{"filters"}};
 
+http::Headers pingHeaders() {
+  http::Headers headers;
+  headers.add("Builder-Version", "1");
+  headers.add("Cache-Control", "no-cache, no-store, must-revalidate");
+  headers.add("Pragma", "no-cache");
+  headers.add("Swarm", "inactive");
+  headers.add("Content-Type", kPlainType);
+  return headers;
+}
+
 /// Answered here, on the loop's thread: a ping tells that the gateway lives.
 void ping(const Call& call) {
-  http::Response response;
+  static const http::Headers kHeaders = pingHeaders();
   const bool has_body = call.request().method != "HEAD";
-  for (const auto& [name, value] : {std::pair{"Builder-Version", "1"},
-                                    {"Cache-Control", "no-cache, no-store, must-revalidate"},
-                                    {"Pragma", "no-cache"},
-                                    {"Swarm", "inactive"}}) {
-    response.headers.add(name, value);
-  }
-  response.headers.add("Content-Type", std::string(kPlainType));
-  response.body = has_body ? "OK" : "";
-  call.exchange->respond(std::move(response));
+  call.exchange->respond({.headers = kHeaders, .body = has_body ? "OK" : ""});
 }
 
 void events(const Call& call) {

@@ -31,7 +31,7 @@ class LateAnswer {
 
   void established() {
     http::Response head;
-    head.headers.add("Content-Type", std::string(kJsonType));
+    head.headers.add("Content-Type", kJsonType);
     body_ = exchange_->open(std::move(head));
   }
 

@@ -19,10 +19,11 @@ constexpr std::chrono::seconds kBeginDeadline{90};
 constexpr std::chrono::seconds kRestDeadline{5};
 constexpr const char* kJson = "application/json";
 
-void respond(const http::ExchangePtr& exchange, int status, std::string type, std::string body) {
+void respond(const http::ExchangePtr& exchange, int status, std::string_view type,
+             std::string body) {
   http::Response response;
   response.status = status;
-  response.headers.add("Content-Type", std::move(type));
+  response.headers.add("Content-Type", type);
   response.headers.add("Docker-Distribution-Api-Version", "registry/2.0");
   response.body = std::move(body);
   exchange->respond(std::move(response));
@@ -168,8 +169,9 @@ Served<UpstreamDocument> RegistryHandler::fetchDocument(const http::Request& htt
   for (const auto& [name, value] : http_request.headers.fields()) {
     if (name.size() == 6 && std::equal(name.begin(), name.end(), "accept",
                                        [](char a, char b) { return (a | 0x20) == b; })) {
-      call.accept.push_back(value);
-      key += " " + value;
+      call.accept.emplace_back(value);
+      key += ' ';
+      key += value;
     }
   }
   key += " " + call.resource;
@@ -207,7 +209,7 @@ void RegistryHandler::answerDocument(const http::ExchangePtr& exchange,
   if (request.kind == RegistryRequest::Kind::Tags) {
     response.headers.add("Content-Type", kJson);
     if (const auto link = document->head.headers.get("Link"); !link.empty()) {
-      response.headers.add("Link", std::string(link));
+      response.headers.add("Link", link);
     }
   } else {
     std::string digest(document->head.headers.get("Docker-Content-Digest"));
@@ -327,7 +329,7 @@ void RegistryHandler::answerBlobHead(const http::ExchangePtr& exchange,
   grants_.grant(request.credentials.fingerprint(), repositoryKey(request), request.reference);
   http::Response response;
   response.headers.add("Content-Type", "application/octet-stream");
-  response.headers.add("Content-Length", std::string(head->head.headers.get("Content-Length")));
+  response.headers.add("Content-Length", head->head.headers.get("Content-Length"));
   response.headers.add("Docker-Content-Digest", digest.text());
   response.headers.add("Accept-Ranges", "bytes");
   exchange->respond(std::move(response));

@@ -55,7 +55,8 @@ std::optional<Challenge> challengeOf(const FetchHead& head) {
   for (const auto& [name, value] : head.headers.fields()) {
     if (name.size() == 16 && std::equal(name.begin(), name.end(), "www-authenticate",
                                         [](char a, char b) { return (a | 0x20) == (b | 0x20); })) {
-      all += (all.empty() ? "" : ", ") + value;
+      all += all.empty() ? "" : ", ";
+      all += value;
     }
   }
   return Challenge::parse(all);
