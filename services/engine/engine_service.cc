@@ -181,7 +181,9 @@ Result<void> EngineService::Parts::wireStore() {
   }
   FLO_TRY(makeEngineFolders(paths, alone ? Company::Alone : Company::Others, stream_group));
   FLO_TRY_ASSIGN(id, engineId(options.root));
-  FLO_TRY_ASSIGN(database, Database::open(paths.database(), allMigrations()));
+  FLO_TRY_ASSIGN(database,
+                 Database::open(paths.database(), allMigrations(),
+                                options.sharing ? Writers::Several : Writers::ThisProcess));
   if (options.sharing) {
     // Heard from the reactor's first round on, when everything is wired.
     FLO_TRY_ASSIGN(bell, Bell::hang(reactor, paths.bell(), [this] { otherCommitted(); }));

@@ -7,24 +7,39 @@ namespace flotilla {
 namespace {
 
 // A handler that throws is a bug, but it must cost one job, not the process.
-void runHandler(const JobEngine::Handler& handler, const JobContextPtr& context) {
+template <class Function>
+void runGuarded(const JobContextPtr& context, const Function& function) {
   try {
-    handler(context);
+    function();
   } catch (const std::exception& error) {
     context->complete(
         Error{ErrorKind::Internal, "job " + context->job().name + ": " + error.what()});
   }
 }
 
+/// True when that completed the job.
+bool answerAtOnce(const JobEngine::Shortcut& shortcut, const JobContextPtr& context) {
+  bool answered = true;
+  runGuarded(context, [&] {
+    auto answer = shortcut(context->job());
+    answered = answer.has_value();
+    if (answered) {
+      context->complete(*std::move(answer));
+    }
+  });
+  return answered;
+}
+
 }  // namespace
 
-void JobEngine::handle(std::string name, Lane lane, Handler handler) {
+void JobEngine::handle(std::string name, Lane lane, Handler handler, Shortcut shortcut) {
   auto metrics = metrics_ != nullptr ? std::make_unique<JobMetrics>(*metrics_, name) : nullptr;
-  handlers_.insert_or_assign(std::move(name), Entry{lane, std::move(handler), std::move(metrics)});
+  handlers_.insert_or_assign(
+      std::move(name), Entry{lane, std::move(handler), std::move(shortcut), std::move(metrics)});
 }
 
 void JobEngine::handleOthers(Lane lane, Handler handler) {
-  others_ = Entry{lane, std::move(handler), nullptr};
+  others_ = Entry{lane, std::move(handler), nullptr, nullptr};
 }
 
 void JobEngine::run(JobContextPtr context) {
@@ -38,9 +53,13 @@ void JobEngine::run(JobContextPtr context) {
   if (entry.metrics) {
     context = entry.metrics->measured(std::move(context));
   }
+  if (entry.shortcut && answerAtOnce(entry.shortcut, context)) {
+    return;
+  }
   ThreadPool& pool = entry.lane == Lane::Query ? queries_ : work_;
   // The entry outlives the job: handlers are only added before the first run.
-  const bool queued = pool.post([&entry, context] { runHandler(entry.handler, context); });
+  const bool queued =
+      pool.post([&entry, context] { runGuarded(context, [&] { entry.handler(context); }); });
   if (!queued) {
     context->complete(Error{ErrorKind::Unavailable,
                             "too many jobs are waiting for this engine; try again in a moment"});

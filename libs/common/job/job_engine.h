@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/event/thread_pool.h"
@@ -26,12 +27,15 @@ enum class Lane {
 class JobEngine {
  public:
   using Handler = std::function<void(const JobContextPtr&)>;
+  /// The answer to a job where it can be given at once: a look at memory, on the thread that
+  /// delivers jobs, which serves every connection. nullopt: ask the handler.
+  using Shortcut = std::function<std::optional<JobResult>(const Job&)>;
 
   /// Jobs are counted in `metrics` unless it is null.
   JobEngine(ThreadPool& queries, ThreadPool& work, Metrics* metrics = nullptr)
       : queries_(queries), work_(work), metrics_(metrics) {}
 
-  void handle(std::string name, Lane lane, Handler handler);
+  void handle(std::string name, Lane lane, Handler handler, Shortcut shortcut = nullptr);
   /// Catch-all for unknown names. Without one they complete as NotImplemented, by name.
   void handleOthers(Lane lane, Handler handler);
 
@@ -42,6 +46,7 @@ class JobEngine {
   struct Entry {
     Lane lane = Lane::Work;
     Handler handler;
+    Shortcut shortcut;
     std::unique_ptr<JobMetrics> metrics;
   };
 

@@ -86,6 +86,31 @@ TEST_F(JobEngineTest, RunsTheHandlerOfThatName) {
   EXPECT_EQ(context->waitResult().value().body, "hi");
 }
 
+TEST_F(JobEngineTest, AShortcutAnswersOnTheThreadThatRunsTheJob) {
+  engine_.handle(
+      "look", Lane::Query,
+      [](const JobContextPtr& context) {
+        context->complete(JobOutput{.body = "looked up", .env = {}});
+      },
+      [](const Job& job) -> std::optional<JobResult> {
+        if (job.body == "throw") {
+          return JobOutput{.body = job.args.at(3), .env = {}};
+        }
+        return job.body == "known" ? std::optional<JobResult>(JobOutput{.body = "known", .env = {}})
+                                   : std::nullopt;
+      });
+  auto known = std::make_shared<RecordedContext>(Job{.name = "look", .body = "known"});
+  engine_.run(known);
+  EXPECT_EQ(queries_.threads(), 0U);
+  EXPECT_EQ(known->waitResult().value().body, "known");
+  auto unknown = std::make_shared<RecordedContext>(Job{.name = "look"});
+  engine_.run(unknown);
+  EXPECT_EQ(unknown->waitResult().value().body, "looked up");
+  auto failing = std::make_shared<RecordedContext>(Job{.name = "look", .body = "throw"});
+  engine_.run(failing);
+  EXPECT_EQ(failing->waitResult().error().kind(), ErrorKind::Internal);
+}
+
 TEST_F(JobEngineTest, UnknownNamesAreRefusedByName) {
   auto context = std::make_shared<RecordedContext>(Job{.name = "nonsense"});
   engine_.run(context);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "engine/jobs/handler_tools.h"
 #include "engine/jobs/log_jobs.h"
 #include "engine/jobs/process_list.h"
+#include "engine/jobs/recent_answers.h"
 #include "engine/lifecycle/end_notice.h"
 #include "engine/store/exec_store.h"
 
@@ -32,6 +34,8 @@ Result<std::size_t> listLimit(const Job& job) {
   return limit > 0 ? static_cast<std::size_t>(limit) : std::size_t{0};
 }
 
+bool wantsSize(const Job& job) { return job.env.getBool("size"); }
+
 JobResult list(Parts& parts, const Job& job) {
   LifecycleParts& engine = parts.lifecycle.parts;
   FLO_TRY_ASSIGN(const std::size_t limit, listLimit(job));
@@ -41,7 +45,7 @@ JobResult list(Parts& parts, const Job& job) {
                                                                                 reference);
                                                              }));
   const bool all = job.env.getBool("all") || limit > 0 || filters.wantsAll();
-  const bool size = job.env.getBool("size");
+  const bool size = wantsSize(job);
   FLO_TRY_ASSIGN(const auto records, engine.catalog.list());
   const std::int64_t now = engine.clock();
   std::string out = "[";
@@ -73,10 +77,27 @@ JobResult inspect(Parts& parts, const Job& job) {
     }));
   }
   std::optional<DiskUse> size;
-  if (job.env.getBool("size")) {
+  if (wantsSize(job)) {
     size = diskUse(engine.paths, engine.images, *record);
   }
   return JobOutput{parts.view.inspect(*record, execs, size), {}};
+}
+
+/// Sizes are measured anew for every question.
+bool isLasting(const Job& job) { return !job.args.empty() && !wantsSize(job); }
+
+JobResult inspectAnew(Parts& parts, RecentAnswers& recent, const Job& job) {
+  const std::uint64_t version = parts.lifecycle.parts.database.dataVersion();
+  JobResult answer = inspect(parts, job);
+  if (answer && isLasting(job)) {
+    recent.keep(job.args.front(), version, answer->body);
+  }
+  return answer;
+}
+
+std::optional<JobResult> inspectedBefore(const RecentAnswers& recent, const Job& job) {
+  auto known = isLasting(job) ? recent.find(job.args.front()) : std::nullopt;
+  return known ? std::optional<JobResult>(JobOutput{*std::move(known), {}}) : std::nullopt;
 }
 
 JobResult top(Parts& parts, const Job& job) {
@@ -187,20 +208,25 @@ void addContainerQueries(JobEngine& engine, ContainerJobParts parts_in) {
     });
   };
   // Measuring a container's own layer takes as long as there are files in it.
-  const auto sizedQuery = [&](const char* name, JobResult (*handler)(Parts&, const Job&)) {
-    engine.handle(name, Lane::Query, [parts, handler](const JobContextPtr& context) {
-      const auto answer = [parts, handler, context] {
-        context->complete(handler(*parts, context->job()));
-      };
-      if (!context->job().env.getBool("size")) {
+  const auto sizedQuery = [&](const char* name, const std::function<JobResult(const Job&)>& handler,
+                              JobEngine::Shortcut shortcut) {
+    const auto handle = [parts, handler](const JobContextPtr& context) {
+      const auto answer = [handler, context] { context->complete(handler(context->job())); };
+      if (!wantsSize(context->job())) {
         answer();
       } else if (!parts->lifecycle.parts.work.post(answer)) {
         context->complete(Error{ErrorKind::Unavailable, "the engine is busy"});
       }
-    });
+    };
+    engine.handle(name, Lane::Query, handle, std::move(shortcut));
   };
-  sizedQuery("container_list", list);
-  sizedQuery("container_inspect", inspect);
+  const auto recent = std::make_shared<RecentAnswers>(parts->lifecycle.parts.database);
+  sizedQuery(
+      "container_list", [parts](const Job& job) { return list(*parts, job); }, nullptr);
+  sizedQuery(
+      "container_inspect",
+      [parts, recent](const Job& job) { return inspectAnew(*parts, *recent, job); },
+      [recent](const Job& job) { return inspectedBefore(*recent, job); });
   query("container_resize", Lane::Query, resize);
   query("container_top", Lane::Work, top);
   engine.handle("container_logs", Lane::Query,

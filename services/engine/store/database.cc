@@ -62,8 +62,11 @@ Result<void> migrate(Connection& connection, const std::vector<Migration>& migra
 class SqliteDatabase final : public Database {
  public:
   SqliteDatabase(std::string path, std::unique_ptr<Connection> writer,
-                 std::unique_ptr<Connection> versions)
-      : path_(std::move(path)), writer_(std::move(writer)), versions_(std::move(versions)) {
+                 std::unique_ptr<Connection> versions, Writers writers)
+      : path_(std::move(path)),
+        writers_(writers),
+        writer_(std::move(writer)),
+        versions_(std::move(versions)) {
     thread_ = std::thread([this] { runWriter(); });
   }
 
@@ -134,6 +137,24 @@ class SqliteDatabase final : public Database {
   void onCommit(std::function<void()> fn) override { on_commit_ = std::move(fn); }
 
   std::uint64_t dataVersion() override {
+    const std::uint64_t commits = commits_.load();
+    const std::uint64_t version = askVersion();
+    const std::lock_guard lock(known_mutex_);
+    known_ = {commits, version};
+    return version;
+  }
+
+  [[nodiscard]] std::optional<std::uint64_t> knownVersion() const override {
+    const std::uint64_t commits = commits_.load();
+    if (writers_ == Writers::Several || commits % 2 != 0) {
+      return std::nullopt;
+    }
+    const std::lock_guard lock(known_mutex_);
+    return known_.commits == commits ? std::optional(known_.version) : std::nullopt;
+  }
+
+ private:
+  std::uint64_t askVersion() {
     // data_version counts the commits of all *other* connections; this one never writes.
     const std::lock_guard lock(versions_mutex_);
     auto statement = versions_->prepare("PRAGMA data_version");
@@ -144,7 +165,6 @@ class SqliteDatabase final : public Database {
     return row && *row ? static_cast<std::uint64_t>(statement->integer(0)) : ++failed_versions_;
   }
 
- private:
   WriteRequestPtr enqueue(Durability durability, WriteFn fn,
                           std::function<void(Result<void>)> done) {
     auto request =
@@ -220,7 +240,9 @@ class SqliteDatabase final : public Database {
       for (std::size_t i = 0; i < group.size(); ++i) {
         results[i] = runOne(*group[i]);
       }
+      ++commits_;
       whole = writer_->repeat("COMMIT");
+      ++commits_;
       if (!whole) {
         // Nothing to do if this fails too: a failed COMMIT may have rolled back already.
         static_cast<void>(writer_->execute("ROLLBACK"));
@@ -253,6 +275,7 @@ class SqliteDatabase final : public Database {
   }
 
   const std::string path_;
+  const Writers writers_;
   std::function<void()> on_commit_;
   std::unique_ptr<Connection> writer_;  // of the thread that set writing_
   Durability writer_durability_ = Durability::Relaxed;
@@ -270,13 +293,22 @@ class SqliteDatabase final : public Database {
   std::unique_ptr<Connection> versions_;
   std::uint64_t failed_versions_ = 1ULL << 32U;  // never equal to a real one
 
+  // A version is known while commits_ is what it was before that version was asked.
+  struct Known {
+    std::uint64_t commits = 1, version = 0;
+  };
+  std::atomic<std::uint64_t> commits_ = 0;  // two for each of ours; odd while one is under way
+  mutable std::mutex known_mutex_;          // guards known_; never held over a look at the file
+  Known known_;
+
   std::thread thread_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path,
-                                                 const std::vector<Migration>& migrations) {
+                                                 const std::vector<Migration>& migrations,
+                                                 Writers writers) {
   FLO_TRY_ASSIGN(auto writer, Connection::open(path));
   FLO_TRY(writer->execute("BEGIN IMMEDIATE"));
   if (auto migrated = migrate(*writer, migrations); !migrated) {
@@ -286,7 +318,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
   FLO_TRY(writer->execute("COMMIT"));
   FLO_TRY_ASSIGN(auto versions, Connection::open(path));
   return std::unique_ptr<Database>(
-      std::make_unique<SqliteDatabase>(path, std::move(writer), std::move(versions)));
+      std::make_unique<SqliteDatabase>(path, std::move(writer), std::move(versions), writers));
 }
 
 }  // namespace flotilla::engine

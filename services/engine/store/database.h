@@ -66,6 +66,9 @@ struct Migration {
   std::string_view sql;     // one or several statements
 };
 
+/// Who writes to the file while it is open.
+enum class Writers { ThisProcess, Several };
+
 /// The engine's SQLite file (WAL; decisions.md 20). Thread-safe. One thread of a process writes at
 /// a time: the caller's own when nobody else does, else one that groups what waits into one BEGIN
 /// IMMEDIATE ... COMMIT. Each function runs in a savepoint of its own, so one failure does not undo
@@ -77,7 +80,8 @@ class Database {
   /// Opens or makes the file and runs what is missing of `migrations`. A file from a newer version
   /// (a module step unknown here) is refused.
   static Result<std::unique_ptr<Database>> open(const std::string& path,
-                                                const std::vector<Migration>& migrations);
+                                                const std::vector<Migration>& migrations,
+                                                Writers writers = Writers::Several);
   virtual ~Database() = default;
 
   /// Blocks until committed (deadline 30 s, then Unavailable naming the file). `fn` must do no I/O
@@ -94,6 +98,9 @@ class Database {
   /// Changes whenever any connection of any process committed; cheap (microseconds). To validate a
   /// cache, read it before the snapshot that fills the cache.
   virtual std::uint64_t dataVersion() = 0;
+  /// dataVersion() as it was asked last, if nothing can have been committed since: a look at memory
+  /// alone, for threads that must not block. nullopt otherwise, and always where others write.
+  [[nodiscard]] virtual std::optional<std::uint64_t> knownVersion() const = 0;
 };
 
 }  // namespace flotilla::engine

@@ -110,6 +110,29 @@ TEST_F(DatabaseTest, DataVersionChangesWithEveryCommitOfAnyone) {
   EXPECT_NE(database->dataVersion(), own);
 }
 
+TEST_F(DatabaseTest, AVersionIsKnownUntilTheNextCommit) {
+  auto database = Database::open(path(), kSchema, Writers::ThisProcess).value();
+  EXPECT_EQ(database->knownVersion(), std::nullopt) << "nobody asked for one";
+  const auto version = database->dataVersion();
+  EXPECT_EQ(database->knownVersion(), version);
+  std::optional<std::uint64_t> meanwhile;
+  database->onCommit([&] { meanwhile = database->knownVersion(); });
+  ASSERT_TRUE(database->write(Durability::Relaxed, [&](Transaction& t) {
+    EXPECT_EQ(database->knownVersion(), version) << "others do not see it yet";
+    return put(t, "a", 1);
+  }));
+  EXPECT_EQ(meanwhile, std::nullopt) << "before anybody hears of the commit";
+  EXPECT_EQ(database->knownVersion(), std::nullopt);
+  EXPECT_NE(database->dataVersion(), version);
+  EXPECT_NE(database->knownVersion(), std::nullopt);
+}
+
+TEST_F(DatabaseTest, NoVersionIsKnownWhereOthersWrite) {
+  auto database = open();
+  database->dataVersion();
+  EXPECT_EQ(database->knownVersion(), std::nullopt);
+}
+
 TEST_F(DatabaseTest, TwoProcessesWorthOfWritersAllSucceed) {
   auto first = open();
   auto second = open();
