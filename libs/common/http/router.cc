@@ -17,8 +17,8 @@ std::string_view firstSegment(std::string_view path) {
 }
 
 [[noreturn]] void refusePattern(std::string_view pattern) {
-  std::fprintf(stderr, "bad route pattern: %.*s\n", static_cast<int>(pattern.size()),
-               pattern.data());
+  (void)std::fprintf(stderr, "bad route pattern: %.*s\n", static_cast<int>(pattern.size()),
+                     pattern.data());
   std::abort();
 }
 

@@ -23,7 +23,7 @@ bool JobEnv::getBool(std::string_view key) const {
   std::string value = get(key);
   std::transform(value.begin(), value.end(), value.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  constexpr auto is_space = [](unsigned char c) { return std::isspace(c) != 0; };
+  const auto is_space = [](unsigned char c) { return std::isspace(c) != 0; };
   std::erase_if(value, is_space);
   return !(value.empty() || value == "0" || value == "no" || value == "false" || value == "none");
 }

@@ -127,7 +127,7 @@ std::vector<std::string> tmpfsOptionsOf(const Mount& mount) {
   std::vector<std::string> options;
   if (mount.tmpfs_mode != 0) {
     std::array<char, 16> octal{};
-    std::snprintf(octal.data(), octal.size(), "%o", mount.tmpfs_mode);
+    (void)std::snprintf(octal.data(), octal.size(), "%o", mount.tmpfs_mode);
     options.push_back(std::string("mode=") + octal.data());
   }
   if (mount.tmpfs_size > 0) {

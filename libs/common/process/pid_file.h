@@ -14,7 +14,9 @@ class PidFile {
   /// Errors: AlreadyExists naming the pid of the daemon that lives; Internal.
   static Result<PidFile> create(const std::string& path);
 
+  PidFile(const PidFile&) = delete;
   PidFile(PidFile&&) noexcept = default;
+  PidFile& operator=(const PidFile&) = delete;
   PidFile& operator=(PidFile&&) = delete;
   ~PidFile();
 

@@ -6,9 +6,11 @@
 namespace flotilla::process {
 
 void limitMemory() {
+  // Before there are threads: NOLINTBEGIN(concurrency-mt-unsafe)
   ::mallopt(M_ARENA_MAX, 2);
   ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
   ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+  // NOLINTEND(concurrency-mt-unsafe)
 }
 
 void raiseDescriptorLimit() {

@@ -97,7 +97,7 @@ Error notAMessage(const char* what) {
   return {ErrorKind::InvalidArgument, std::string("not a ") + what};
 }
 
-std::string sealed(const ClusterKey& key, std::string text) {
+std::string sealed(const ClusterKey& key, const std::string& text) {
   return key.sign(kReplyPurpose, text) + text;
 }
 

@@ -57,6 +57,7 @@ struct Outcome {
   }
 };
 
+// gtest makes and ends its fixtures: NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
 class JobQueueContract : public testing::TestWithParam<QueueFactory> {
  protected:
   JobQueueContract()

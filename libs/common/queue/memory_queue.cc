@@ -120,7 +120,7 @@ class MemoryQueue::Core final : public Completion, public std::enable_shared_fro
     }
   }
 
-  Result<void> attach(ServeOptions options, std::function<void(JobContextPtr)> deliver) {
+  Result<void> attach(const ServeOptions& options, std::function<void(JobContextPtr)> deliver) {
     const std::string engine_id = options.engine_id;
     {
       const std::lock_guard lock(mutex_);

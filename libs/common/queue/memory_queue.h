@@ -22,6 +22,8 @@ class MemoryQueue final : public JobQueue {
   MemoryQueue(Reactor& timers, Options options);
   explicit MemoryQueue(Reactor& timers) : MemoryQueue(timers, Options{}) {}
   ~MemoryQueue() override;
+  MemoryQueue(const MemoryQueue&) = delete;
+  MemoryQueue& operator=(const MemoryQueue&) = delete;
 
   void submit(const std::string& engine_id, Job job, Callbacks callbacks) override;
   void cancel(const std::string& job_id) override;

@@ -25,7 +25,7 @@ class RedisOutbox : public std::enable_shared_from_this<RedisOutbox> {
     std::string entry;  // "" = the job goes on
   };
 
-  RedisOutbox(Reactor& reactor, RedisKeys keys, std::string engine_id)
+  RedisOutbox(Reactor& reactor, RedisKeys keys, const std::string& engine_id)
       : reactor_(reactor), keys_(std::move(keys)), jobs_key_(keys_.jobs(engine_id)) {}
 
   // Any thread:

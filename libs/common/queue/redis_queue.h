@@ -50,6 +50,8 @@ class RedisQueue final : public JobQueue {
  public:
   RedisQueue(Reactor& reactor, RedisQueueOptions options);
   ~RedisQueue() override;
+  RedisQueue(const RedisQueue&) = delete;
+  RedisQueue& operator=(const RedisQueue&) = delete;
 
   void submit(const std::string& engine_id, Job job, Callbacks callbacks) override;
   void cancel(const std::string& job_id) override;

@@ -160,10 +160,11 @@ class RedisQueueFailure : public ::testing::Test {
         });
       });
       auto reply = promise.get_future().get();
-      if (reply) {
-        answer = *std::move(reply);
+      if (!reply) {
+        return false;
       }
-      return reply.has_value();
+      answer = *std::move(reply);
+      return true;
     }));
     return answer;
   }

@@ -40,6 +40,8 @@ class RedisReplyParser {
  public:
   RedisReplyParser();
   ~RedisReplyParser();
+  RedisReplyParser(const RedisReplyParser&) = delete;
+  RedisReplyParser& operator=(const RedisReplyParser&) = delete;
   RedisReplyParser(RedisReplyParser&&) noexcept;
   RedisReplyParser& operator=(RedisReplyParser&&) noexcept;
 

@@ -176,8 +176,7 @@ void connectStream(Reactor& reactor, const StreamEndpoint& endpoint, const Strea
                 "the stream is at " + endpoint.address +
                     ", on another host: a certificate of the cluster is needed to go there"));
     }
-    std::make_shared<Connector>(reactor, *std::move(to), std::move(dial.tls), endpoint.ticket,
-                                std::move(done))
+    std::make_shared<Connector>(reactor, *std::move(to), dial.tls, endpoint.ticket, std::move(done))
         ->start(dial.timeout);
   });
 }

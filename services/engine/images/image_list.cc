@@ -132,7 +132,7 @@ class Filter {
   Result<void> decideTimes(Transaction& transaction) {
     ImageRecords records(transaction);
     // A cluster's gateway gives hosts the time of an image that they may not have.
-    const auto createdOf = [&records](const std::string& name) -> Result<std::int64_t> {
+    const auto created_of = [&records](const std::string& name) -> Result<std::int64_t> {
       if (name == kZeroTime) {
         return 0;
       }
@@ -146,11 +146,11 @@ class Filter {
       return document.created_ns.value_or(0);
     };
     for (const std::string& name : valuesOf("before")) {
-      FLO_TRY_ASSIGN(const std::int64_t time, createdOf(name));
+      FLO_TRY_ASSIGN(const std::int64_t time, created_of(name));
       before_ = std::min(before_.value_or(time), time);
     }
     for (const std::string& name : valuesOf("since")) {
-      FLO_TRY_ASSIGN(const std::int64_t time, createdOf(name));
+      FLO_TRY_ASSIGN(const std::int64_t time, created_of(name));
       since_ = std::max(since_.value_or(time), time);
     }
     for (const std::string& text : valuesOf("until")) {

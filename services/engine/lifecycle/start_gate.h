@@ -17,6 +17,8 @@ class StartGate {
   class Turn {
    public:
     explicit Turn(StartGate* gate) : gate_(gate) {}
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
     Turn(Turn&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
     Turn& operator=(Turn&&) = delete;
     ~Turn();

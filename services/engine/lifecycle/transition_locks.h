@@ -22,6 +22,8 @@ class TransitionLocks {
     Guard() = default;
     Guard(TransitionLocks& owner, std::string id, UniqueFd file)
         : owner_(&owner), id_(std::move(id)), file_(std::move(file)) {}
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
     Guard(Guard&& other) noexcept
         : owner_(std::exchange(other.owner_, nullptr)),
           id_(std::move(other.id_)),

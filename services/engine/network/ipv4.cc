@@ -60,8 +60,9 @@ bool Ipv4Prefix::overlaps(const Ipv4Prefix& other) const {
 
 std::string macFor(Ipv4 address) {
   std::array<char, 18> text{};
-  std::snprintf(text.data(), text.size(), "02:42:%02x:%02x:%02x:%02x", address.value >> 24U,
-                address.value >> 16U & 255U, address.value >> 8U & 255U, address.value & 255U);
+  (void)std::snprintf(text.data(), text.size(), "02:42:%02x:%02x:%02x:%02x", address.value >> 24U,
+                      address.value >> 16U & 255U, address.value >> 8U & 255U,
+                      address.value & 255U);
   return text.data();
 }
 
@@ -85,20 +86,20 @@ std::optional<std::vector<std::uint8_t>> parseMac(std::string_view text) {
 }
 
 std::optional<Ipv4Prefix> chooseSubnet(const std::vector<Ipv4Prefix>& taken) {
-  const auto isFree = [&](const Ipv4Prefix& candidate) {
+  const auto is_free = [&](const Ipv4Prefix& candidate) {
     return std::none_of(taken.begin(), taken.end(), [&](const Ipv4Prefix& other) {
       return other.length > 0 && candidate.overlaps(other);  // a default route overlaps everything
     });
   };
   for (std::uint32_t second = 17; second <= 31; ++second) {
     const Ipv4Prefix candidate{{172U << 24U | second << 16U}, 16};
-    if (isFree(candidate)) {
+    if (is_free(candidate)) {
       return candidate;
     }
   }
   for (std::uint32_t third = 0; third < 256; third += 16) {
     const Ipv4Prefix candidate{{192U << 24U | 168U << 16U | third << 8U}, 20};
-    if (isFree(candidate)) {
+    if (is_free(candidate)) {
       return candidate;
     }
   }

@@ -55,6 +55,8 @@ class MakerPool final : public NamespacePool {
       maker_.join();
     }
   }
+  MakerPool(const MakerPool&) = delete;
+  MakerPool& operator=(const MakerPool&) = delete;
 
   void start() {
     maker_ = std::thread([this] { serve(); });

@@ -94,10 +94,10 @@ Result<std::vector<NetworkRecord>> loadNetworks(Database& database, const std::s
     FLO_TRY_ASSIGN(records, select(transaction));
     return {};
   }));
-  const auto isCurrent = [&](const NetworkRecord& record) {
+  const auto is_current = [&](const NetworkRecord& record) {
     return !record.gateway || !wanted || *record.gateway == *wanted;
   };
-  if (!records.empty() && std::all_of(records.begin(), records.end(), isCurrent)) {
+  if (!records.empty() && std::all_of(records.begin(), records.end(), is_current)) {
     return records;
   }
   auto gateway = wanted;

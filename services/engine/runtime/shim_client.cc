@@ -31,7 +31,7 @@ json keyBytes(const std::string& keys) {
   return list;
 }
 
-Result<void> done(Result<json> reply) {
+Result<void> done(const Result<json>& reply) {
   FLO_TRY(reply);
   return {};
 }

@@ -50,7 +50,7 @@ void blockSignals() {
   for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1, SIGUSR2}) {
     ::sigaddset(&set, number);
   }
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);  // NOLINT(concurrency-mt-unsafe): no threads yet
 }
 
 int run(const char* launch_file) {
@@ -90,6 +90,6 @@ int main(int argc, char** argv) {
     ::_exit(child > 0 ? 0 : 1);
   }
   ::setsid();
-  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_ARENA_MAX, 1);  // NOLINT(concurrency-mt-unsafe): no threads yet
   return flotilla::engine::shim::run(argv[1]);
 }

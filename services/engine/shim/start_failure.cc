@@ -24,7 +24,7 @@ std::string lowerFirst(std::string_view text) {
   return out;
 }
 
-std::string lowerErrno(std::string text) {
+std::string lowerErrno(const std::string& text) {
   const std::size_t colon = text.rfind(": ");
   return colon == std::string::npos
              ? text
@@ -67,7 +67,7 @@ std::string lastRuntimeError(std::string_view log) {
   return message;
 }
 
-StartFailure startFailure(Verb verb, std::string cause) {
+StartFailure startFailure(Verb verb, const std::string& cause) {
   std::string text = verb == Verb::Run
                          ? "failed to create task for container: failed to create shim task: "
                            "OCI runtime create failed: "
@@ -118,7 +118,7 @@ StartFailure fromRuntimeLog(Verb verb, std::string_view log, const std::string& 
   } else if (contains(message, "mount `")) {
     message = "unable to start container process: " + rewordMount(message);
   }
-  return startFailure(verb, std::move(message));
+  return startFailure(verb, message);
 }
 
 StartFailure withBindSources(StartFailure failure, const std::vector<BindMount>& binds) {

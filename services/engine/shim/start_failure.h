@@ -19,7 +19,7 @@ enum class Verb { Run, Exec };
 
 /// `cause` with the words dockerd 28.5 puts before it and, from the cause, kind and code
 /// (moby's rules: not found and ENOTDIR 127, EACCES and EISDIR 126, all InvalidArgument).
-StartFailure startFailure(Verb verb, std::string cause);
+StartFailure startFailure(Verb verb, const std::string& cause);
 
 /// A failure of the engine's own making (user lookup, mounts): no runtime prefix, code 128.
 StartFailure plainFailure(Error error);

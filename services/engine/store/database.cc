@@ -78,6 +78,8 @@ class SqliteDatabase final : public Database {
     wake_.notify_all();
     thread_.join();
   }
+  SqliteDatabase(const SqliteDatabase&) = delete;
+  SqliteDatabase& operator=(const SqliteDatabase&) = delete;
 
   Result<void> write(Durability durability, WriteFn fn) override {
     if (takeWriter()) {
