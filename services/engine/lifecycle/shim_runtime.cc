@@ -42,7 +42,7 @@ Result<void> writeInput(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-struct ShimRuntime::Watched {
+struct ShimRuntime::Watched : std::enable_shared_from_this<Watched> {
   std::function<void()> on_news, on_gone;
   std::unique_ptr<ShimWatch> watch;
 };
@@ -167,30 +167,36 @@ void ShimRuntime::forget(const std::string& id) {
 
 void ShimRuntime::openWatch(const std::string& id, const std::shared_ptr<Watched>& watched) {
   auto opened = ShimWatch::open(
-      reactor_, paths_.runContainer(id), [watched](std::uint64_t) { watched->on_news(); },
-      [this, id, watched] {
-        const auto current = watches_.find(id);
-        if (current != watches_.end() && current->second == watched) {
-          watches_.erase(current);
-          forget(id);
-        }
-        watched->on_gone();
-        // The watch that is calling may not be destroyed before it returns.
-        reactor_.post([watched] { watched->watch.reset(); });
-      });
+      reactor_, paths_.runContainer(id),
+      [watched = watched.get()](std::uint64_t) { watched->on_news(); },
+      [this, id, watched = watched.get()] { endWatch(id, watched); });
   if (!opened) {
     forget(id);
     watched->on_gone();
     return;
   }
   watched->watch = std::move(*opened);
-  watches_[id] = watched;
+  watches_.insert(watched);
+  current_[id] = watched.get();
+}
+
+void ShimRuntime::endWatch(const std::string& id, Watched* watched) {
+  const auto current = current_.find(id);
+  if (current != current_.end() && current->second == watched) {
+    current_.erase(current);
+    forget(id);
+  }
+  watched->on_gone();
+  // The watch that is calling may not be destroyed before it returns.
+  const auto ended = watched->shared_from_this();
+  watches_.erase(ended);
+  reactor_.post([ended] {});
 }
 
 void ShimRuntime::consumed(const std::string& id, std::uint64_t seq) {
   reactor_.post([this, id, seq] {
-    const auto watched = watches_.find(id);
-    if (watched != watches_.end()) {
+    const auto watched = current_.find(id);
+    if (watched != current_.end()) {
       watched->second->watch->consumed(seq);
     }
   });

@@ -64,16 +64,18 @@ class ShimRuntime final : public ContainerRuntime, public ContainerSessions {
     return ShimClient(paths_.runContainer(id));
   }
   void openWatch(const std::string& id, const std::shared_ptr<Watched>& watched);
+  void endWatch(const std::string& id, Watched* watched);
   void forget(const std::string& id);
 
   const Paths& paths_;
   Reactor& reactor_;
   const Options options_;
   CgroupReadiness cgroups_;
-  std::map<std::string, std::shared_ptr<Watched>> watches_;  // reactor's thread only
+  std::set<std::shared_ptr<Watched>> watches_;  // reactor's thread only, as the next
+  std::map<std::string, Watched*> current_;     // of watches_, by container: the latest
   std::mutex watched_mutex_;
   std::set<std::string>
-      watched_;  // guarded by watched_mutex_; ids of watches_ and of those to come
+      watched_;  // guarded by watched_mutex_; ids of current_ and of those to come
 };
 
 }  // namespace flotilla::engine
