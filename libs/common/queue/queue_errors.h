@@ -12,9 +12,7 @@ inline Error clientGone() {
   return {ErrorKind::Unavailable, "the client went away before the job started"};
 }
 
-inline Error notTakenInTime() {
-  return {ErrorKind::DeadlineExceeded, "no worker took the job in time"};
-}
+inline Error notTakenInTime() { return {ErrorKind::Unavailable, "no worker took the job in time"}; }
 
 inline Error notServed(const std::string& engine_id) {
   return {ErrorKind::Unavailable, "no worker serves engine " + engine_id};

@@ -112,7 +112,9 @@ void ControlServer::readable(std::uint64_t id) {
   }
   loop_.modify(found->second.watch, 0);
   subscribing_ = false;
-  handler_(request, [this, id, alive = std::weak_ptr(alive_)](const json& answer) {
+  const std::weak_ptr alive(alive_);
+  const Handler handler = handler_;  // a request may end this server
+  handler(request, [this, id, alive](const json& answer) {
     if (alive.expired()) {
       return;
     }
@@ -122,6 +124,9 @@ void ControlServer::readable(std::uint64_t id) {
       send(id, answer);
     }
   });
+  if (alive.expired()) {
+    return;
+  }
   const auto after = connections_.find(id);
   if (after != connections_.end() && std::exchange(subscribing_, false)) {
     after->second.subscribed = true;

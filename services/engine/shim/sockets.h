@@ -20,8 +20,8 @@ Result<UniqueFd> listenAt(const std::string& name, int type);
 class ControlServer {
  public:
   using Answer = std::function<void(const nlohmann::json&)>;
-  /// Called for each well-formed request. `answer` may be called later, once; a connection that is
-  /// gone by then drops it.
+  /// Called for each well-formed request; may destroy the server. `answer` may be called later,
+  /// once; a connection that is gone by then drops it.
   using Handler = std::function<void(const nlohmann::json& request, Answer answer)>;
 
   static Result<std::unique_ptr<ControlServer>> listen(EventLoop& loop, Handler handler);
