@@ -41,7 +41,11 @@ class ShimPrepareTest : public ShimTest {
     makeBundle({"sleep", "100"});
     launch();
     init_ = go();
-    shim_ = parentOf(init_);
+    // Until then a process of crun's, which ends a moment after crun.
+    ASSERT_TRUE(eventually([this] {
+      shim_ = parentOf(init_);
+      return readWhole("/proc/" + std::to_string(shim_) + "/comm") == "flotilla-shim\n";
+    }));
   }
 
   /// Runtimes that wait: children of the shim beside the container's first process.
@@ -57,16 +61,18 @@ class ShimPrepareTest : public ShimTest {
     return found;
   }
 
-  /// Tells the shim, and waits until a runtime of its own waits for this exec.
-  void prepare(const std::string& id, bool tty = false, bool with_stdin = false) {
+  /// Tells the shim, and waits until a runtime waits for this exec: its process ID.
+  int prepare(const std::string& id, bool tty = false, bool with_stdin = false) {
     const std::vector<int> before = waiting();
     client().execPrepare({.exec_id = id, .tty = tty, .stdin_open = with_stdin});
-    ASSERT_TRUE(eventually([&] {
-      const std::vector<int> now = waiting();
-      return std::any_of(now.begin(), now.end(), [&before](int pid) {
-        return std::find(before.begin(), before.end(), pid) == before.end();
-      });
+    int found = 0;
+    EXPECT_TRUE(eventually([&] {
+      for (const int pid : waiting()) {
+        found = std::find(before.begin(), before.end(), pid) == before.end() ? pid : found;
+      }
+      return found != 0;
     }));
+    return found;
   }
 
   /// Output and exit code of exec `id`.
@@ -95,8 +101,7 @@ class ShimPrepareTest : public ShimTest {
 
 TEST_F(ShimPrepareTest, TheRuntimeThatWaitedRunsTheProcess) {
   start();
-  prepare("e");
-  const std::vector<int> runtimes = waiting();
+  const int runtime = prepare("e");
   const auto [output, code] =
       run("e", writeExec({"sh", "-c", "echo hello; echo oops >&2; exit 42"}));
   EXPECT_EQ(output.out, "hello\n");
@@ -104,7 +109,7 @@ TEST_F(ShimPrepareTest, TheRuntimeThatWaitedRunsTheProcess) {
   EXPECT_EQ(code, 42);
   EXPECT_EQ(waitFor(What::ExecExit).exec_id, "e");
   EXPECT_TRUE(waiting().empty());
-  EXPECT_TRUE(dead(runtimes.front()));
+  EXPECT_TRUE(dead(runtime));
   endContainer();
 }
 
@@ -144,16 +149,14 @@ TEST_F(ShimPrepareTest, OneThatIsNeverStartedLeaves) {
 
 TEST_F(ShimPrepareTest, TheContainersEndTakesItAlong) {
   start();
-  prepare("e");
-  const int runtime = waiting().front();
+  const int runtime = prepare("e");
   endContainer();
   EXPECT_TRUE(dead(runtime));
 }
 
 TEST_F(ShimPrepareTest, ItDoesNotOutliveTheShim) {
   start();
-  prepare("e");
-  const int runtime = waiting().front();
+  const int runtime = prepare("e");
   ASSERT_EQ(::kill(shim_, SIGKILL), 0);
   EXPECT_TRUE(eventually([&] { return dead(runtime); }));
   const std::string clean_up = "crun --root " + base_ + "/crun delete --force " + id_;
