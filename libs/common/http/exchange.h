@@ -21,6 +21,8 @@ class Headers {
  public:
   /// Line breaks and NUL in either become spaces. Neither may be a piece of these headers.
   void add(std::string_view name, std::string_view value);
+  /// All of `others`, which are not these.
+  void add(const Headers& others);
   /// Replaces all fields of that name.
   void set(std::string_view name, std::string_view value);
   /// First value, "" when absent. Valid until the next change.
@@ -38,6 +40,7 @@ class Headers {
   struct Place {  // of a line in text_
     std::size_t at, name_size, value_size;
   };
+  void makeRoom();
   [[nodiscard]] std::string_view nameOf(const Place& place) const {
     return std::string_view(text_).substr(place.at, place.name_size);
   }

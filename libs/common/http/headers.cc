@@ -22,11 +22,15 @@ bool endsLine(char c) { return c == '\r' || c == '\n' || c == '\0'; }
 
 }  // namespace
 
-void Headers::add(std::string_view name, std::string_view value) {
+void Headers::makeRoom() {
   if (places_.empty()) {
     text_.reserve(kUsualText);
     places_.reserve(kUsualFields);
   }
+}
+
+void Headers::add(std::string_view name, std::string_view value) {
+  makeRoom();
   const std::size_t at = text_.size();
   places_.push_back({at, name.size(), value.size()});
   text_ += name;
@@ -38,6 +42,15 @@ void Headers::add(std::string_view name, std::string_view value) {
     std::replace_if(text_.begin() + static_cast<std::ptrdiff_t>(at), text_.end(), endsLine, ' ');
   }
   text_ += kLineEnd;
+}
+
+void Headers::add(const Headers& others) {
+  makeRoom();
+  const std::size_t shift = text_.size();
+  text_ += others.text_;
+  for (const Place& place : others.places_) {
+    places_.push_back({place.at + shift, place.name_size, place.value_size});
+  }
 }
 
 void Headers::set(std::string_view name, std::string_view value) {

@@ -55,5 +55,21 @@ TEST(Headers, CompareNamesWithoutCase) {
   EXPECT_EQ(headers.fields().size(), 2U);
 }
 
+TEST(Headers, TakeOthersBehindTheirOwn) {
+  Headers constant;
+  constant.add("Server", "gone");
+  constant.set("Server", "Docker");
+  constant.add("Ostype", "linux");
+  Headers headers;
+  headers.add(constant);
+  headers.add("X", "1");
+  headers.add(constant);
+  std::string lines;
+  headers.appendLines(lines, [](std::string_view name) { return name == "Ostype"; });
+  EXPECT_EQ(lines, "Server: Docker\r\nX: 1\r\nServer: Docker\r\n");
+  EXPECT_EQ(headers.get("ostype"), "linux");
+  EXPECT_EQ(headers.fields().size(), 5U);
+}
+
 }  // namespace
 }  // namespace flotilla::http

@@ -21,12 +21,19 @@ constexpr std::array kStandard = {
     Field{"Server", kServer},
 };
 
-}  // namespace
-
-void addStandardHeaders(http::Headers& headers) {
+http::Headers standardHeaders() {
+  http::Headers headers;
   for (const auto& [name, value] : kStandard) {
     headers.add(name, value);
   }
+  return headers;
+}
+
+}  // namespace
+
+void addStandardHeaders(http::Headers& headers) {
+  static const http::Headers kHeaders = standardHeaders();
+  headers.add(kHeaders);
 }
 
 std::string standardHeaderLines() {

@@ -24,7 +24,10 @@ http::Headers pingHeaders() {
 void ping(const Call& call) {
   static const http::Headers kHeaders = pingHeaders();
   const bool has_body = call.request().method != "HEAD";
-  call.exchange->respond({.headers = kHeaders, .body = has_body ? "OK" : ""});
+  http::Response response;
+  response.headers.add(kHeaders);
+  response.body = has_body ? "OK" : "";
+  call.exchange->respond(std::move(response));
 }
 
 void events(const Call& call) {
