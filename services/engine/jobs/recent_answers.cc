@@ -23,6 +23,9 @@ std::optional<std::string> RecentAnswers::find(const std::string& question) cons
 }
 
 void RecentAnswers::keep(const std::string& question, std::uint64_t version, std::string answer) {
+  if (database_.knownVersion() != version) {
+    return;  // nobody would ever be given it
+  }
   auto shared = std::make_shared<const std::string>(std::move(answer));
   const std::lock_guard lock(mutex_);
   if (version_ != version || answers_.size() >= kMostKept) {
