@@ -10,6 +10,39 @@ namespace {
 
 using namespace std::string_view_literals;
 
+/// "Date: Sun, 22 Nov 2026 02:41:32 GMT\r\n", made once a second.
+std::string_view dateField() {
+  thread_local std::time_t made_at = -1;
+  thread_local std::array<char, 64> text{};
+  thread_local std::size_t size = 0;
+  const std::time_t now = std::time(nullptr);
+  if (now != made_at) {
+    std::tm utc{};
+    ::gmtime_r(&now, &utc);
+    size = std::strftime(text.data(), text.size(), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+    made_at = now;
+  }
+  return {text.data(), size};
+}
+
+bool isFramingField(std::string_view name) {
+  static constexpr std::array<std::string_view, 4> kFields = {"content-length", "transfer-encoding",
+                                                              "connection", "date"};
+  return std::any_of(kFields.begin(), kFields.end(), [name](std::string_view field) {
+    return field.size() == name.size() &&
+           std::equal(name.begin(), name.end(), field.begin(),
+                      [](char a, char b) { return (a | 0x20) == b; });
+  });
+}
+
+void appendNumber(std::string& out, std::uint64_t value, int base = 10) {
+  std::array<char, 24> digits{};
+  auto [end, ec] = std::to_chars(digits.data(), digits.data() + digits.size(), value, base);
+  out.append(digits.data(), end);
+}
+
+}  // namespace
+
 std::string_view reasonPhrase(int status) {
   switch (status) {
     case 101:
@@ -76,39 +109,6 @@ std::string_view reasonPhrase(int status) {
       return "Status";
   }
 }
-
-/// "Date: Sun, 22 Nov 2026 02:41:32 GMT\r\n", made once a second.
-std::string_view dateField() {
-  thread_local std::time_t made_at = -1;
-  thread_local std::array<char, 64> text{};
-  thread_local std::size_t size = 0;
-  const std::time_t now = std::time(nullptr);
-  if (now != made_at) {
-    std::tm utc{};
-    ::gmtime_r(&now, &utc);
-    size = std::strftime(text.data(), text.size(), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
-    made_at = now;
-  }
-  return {text.data(), size};
-}
-
-bool isFramingField(std::string_view name) {
-  static constexpr std::array<std::string_view, 4> kFields = {"content-length", "transfer-encoding",
-                                                              "connection", "date"};
-  return std::any_of(kFields.begin(), kFields.end(), [name](std::string_view field) {
-    return field.size() == name.size() &&
-           std::equal(name.begin(), name.end(), field.begin(),
-                      [](char a, char b) { return (a | 0x20) == b; });
-  });
-}
-
-void appendNumber(std::string& out, std::uint64_t value, int base = 10) {
-  std::array<char, 24> digits{};
-  auto [end, ec] = std::to_chars(digits.data(), digits.data() + digits.size(), value, base);
-  out.append(digits.data(), end);
-}
-
-}  // namespace
 
 bool statusHasBody(int status) { return status >= 200 && status != 204 && status != 304; }
 

@@ -24,6 +24,9 @@ struct HeadOptions {
   bool http_1_0 = false;  // of the request: keeping alive must be said
 };
 
+/// "Not Found" for 404 and so on.
+std::string_view reasonPhrase(int status);
+
 /// Whether a response of this status has a body at all.
 bool statusHasBody(int status);
 

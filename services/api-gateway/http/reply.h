@@ -26,7 +26,4 @@ http::Response textResponse(int status, std::string_view content_type, std::stri
 /// What dockerd answers for paths and methods it does not know.
 http::Response pageNotFound();
 
-/// "Not Found" for 404 and so on.
-std::string_view reasonPhrase(int status);
-
 }  // namespace flotilla::gateway

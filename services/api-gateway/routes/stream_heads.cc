@@ -10,6 +10,7 @@
 #include "api-gateway/http/standard_headers.h"
 #include "api-gateway/streams/document_call.h"
 #include "api-gateway/streams/finish_with.h"
+#include "common/http/response_head.h"
 
 namespace flotilla::gateway {
 namespace {
@@ -71,7 +72,7 @@ HijackStyle attachStyle(const Call& call) {
               [](http::Exchange& exchange, const Error& error) {
                 const int status = httpStatus(error.kind());
                 std::string head = "HTTP/1.1 " + std::to_string(status) + " " +
-                                   std::string(reasonPhrase(status)) +
+                                   std::string(http::reasonPhrase(status)) +
                                    "\r\nContent-Type: " + std::string(kRawStream) + "\r\n\r\n";
                 finishWith(exchange.hijack(std::move(head)), error.message() + "\r\n");
               }};

@@ -1,19 +1,10 @@
 #include "engine/config/engine_settings.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <array>
+
+#include "common/os/host_name.h"
 
 namespace flotilla::engine {
-namespace {
-
-std::string hostName() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
-}
-
-}  // namespace
 
 void declareEngine(CLI::App& app, EngineSettings& settings) {
   app.add_option("--data-root", settings.data_root, "Root directory of persistent state")

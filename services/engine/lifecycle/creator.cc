@@ -11,6 +11,7 @@
 #include "common/model/mount_spec.h"
 #include "common/model/namespace_mode.h"
 #include "common/model/random_name.h"
+#include "common/os/host_name.h"
 #include "common/os/random.h"
 #include "engine/lifecycle/container_events.h"
 #include "engine/lifecycle/container_files.h"
@@ -45,11 +46,6 @@ Result<void> setCommandLine(ContainerSpec& spec) {
   spec.path = line.front();
   spec.args.assign(line.begin() + 1, line.end());
   return {};
-}
-
-std::string hostname() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
 
 }  // namespace
@@ -145,7 +141,7 @@ Result<ContainerSpec> Creator::makeSpec(model::CreateRequest request, const Reso
   mergeImageConfig(spec.config, image.config);
   FLO_TRY(setCommandLine(spec));
   if (spec.config.hostname.empty()) {
-    spec.config.hostname = spec.host.network_mode == "host" ? hostname() : id.substr(0, kShortId);
+    spec.config.hostname = spec.host.network_mode == "host" ? hostName() : id.substr(0, kShortId);
   }
   return spec;
 }

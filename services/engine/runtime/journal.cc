@@ -132,11 +132,4 @@ Result<std::vector<JournalLine>> readJournal(const std::string& path, std::uint6
   }
 }
 
-Result<void> truncateJournal(const std::string& path) {
-  if (::truncate(path.c_str(), 0) != 0 && errno != ENOENT) {
-    return sysError("truncate journal " + path, errno);
-  }
-  return {};
-}
-
 }  // namespace flotilla::engine

@@ -39,8 +39,4 @@ std::vector<JournalLine> parseJournal(std::string_view text, std::uint64_t after
 /// Safe while a shim appends.
 Result<std::vector<JournalLine>> readJournal(const std::string& path, std::uint64_t after_seq);
 
-/// Empties the journal of a container that has no shim (the caller holds its shim.lock) and whose
-/// lines were all consumed. A missing file is fine. Errors: Internal.
-Result<void> truncateJournal(const std::string& path);
-
 }  // namespace flotilla::engine

@@ -29,7 +29,6 @@ class Statement {
 
   Statement& bind(std::int64_t value);
   Statement& bind(std::string_view value);  // copied
-  Statement& bindNull();
   /// True while there is a row. Errors: Internal, naming the statement; AlreadyExists on a
   /// uniqueness constraint.
   Result<bool> step();

@@ -52,11 +52,6 @@ Statement& Statement::bind(std::string_view value) {
   return *this;
 }
 
-Statement& Statement::bindNull() {
-  sqlite3_bind_null(statement_, next_++);
-  return *this;
-}
-
 Result<bool> Statement::step() {
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) {

@@ -229,12 +229,6 @@ Result<Volume> LocalVolumeStore::create(const VolumeRequest& request) {
   return get(volume.name);
 }
 
-Result<Volume> LocalVolumeStore::ensure(const std::string& name) {
-  VolumeRequest request;
-  request.name = name;
-  return create(request);
-}
-
 std::optional<Volume> LocalVolumeStore::find(const std::string& name) {
   auto found = load(name);
   return found ? *std::move(found) : std::nullopt;

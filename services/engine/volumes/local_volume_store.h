@@ -25,7 +25,6 @@ class LocalVolumeStore final : public VolumeStore {
   Result<void> start();
 
   Result<Volume> create(const VolumeRequest& request) override;
-  Result<Volume> ensure(const std::string& name) override;
   std::optional<Volume> find(const std::string& name) override;
   Result<Volume> get(const std::string& name) override;
   Result<std::vector<Volume>> list() override;

@@ -20,7 +20,7 @@ struct Volume {
   bool anonymous = false;  // has the label com.docker.volume.anonymous
 };
 
-/// POST /volumes/create. An empty name makes an anonymous volume.
+/// POST /volumes/create. An empty name makes an anonymous volume, with a name of 64 hex digits.
 struct VolumeRequest {
   std::string name, driver;
   std::map<std::string, std::string> labels, options;
@@ -48,8 +48,6 @@ class VolumeStore {
   /// The volume of that name, made if absent (event "create").
   /// Errors in Docker's words: InvalidArgument for a bad name or option, NotFound for a driver.
   virtual Result<Volume> create(const VolumeRequest& request) = 0;
-  /// create() with nothing but a name ("" = a new anonymous one with a 64-hex name).
-  virtual Result<Volume> ensure(const std::string& name) = 0;
   virtual std::optional<Volume> find(const std::string& name) = 0;
   /// Errors: NotFound "get <name>: no such volume".
   virtual Result<Volume> get(const std::string& name) = 0;

@@ -60,6 +60,10 @@ class VolumeStoreTest : public testing::Test {
     return ::lstat(path.c_str(), &found) == 0 ? found.st_mode & 07777U : 0;
   }
 
+  Result<Volume> make(const std::string& name) {
+    return store_->create({.name = name, .driver = {}, .labels = {}, .options = {}});
+  }
+
   std::string root_;
   RecordedEvents events_;
   std::vector<std::string> users_;
@@ -82,11 +86,11 @@ TEST_F(VolumeStoreTest, MakesAVolumeOnce) {
 }
 
 TEST_F(VolumeStoreTest, AnonymousOnesHaveALongNameAndALabel) {
-  const auto volume = store_->ensure("").value();
+  const auto volume = make("").value();
   EXPECT_EQ(volume.name.size(), 64U);
   EXPECT_TRUE(volume.anonymous);
   EXPECT_TRUE(volume.labels.contains("com.docker.volume.anonymous"));
-  EXPECT_FALSE(store_->ensure("named")->anonymous);
+  EXPECT_FALSE(make("named")->anonymous);
 }
 
 TEST_F(VolumeStoreTest, RefusesRequestsInDockersWords) {
@@ -109,13 +113,13 @@ TEST_F(VolumeStoreTest, RefusesRequestsInDockersWords) {
             "create ok: missing required option: \"device\"");
   for (const std::string& name : {std::string("a\0b", 3), std::string(256, 'a'),
                                   std::string(".hidden"), std::string("a b")}) {
-    EXPECT_EQ(store_->ensure(name).error().kind(), ErrorKind::InvalidArgument) << name;
+    EXPECT_EQ(make(name).error().kind(), ErrorKind::InvalidArgument) << name;
   }
   EXPECT_TRUE(store_->list()->empty());
 }
 
 TEST_F(VolumeStoreTest, RemovesFilesRowAndTellsSo) {
-  ASSERT_TRUE(store_->ensure("gone"));
+  ASSERT_TRUE(make("gone"));
   fs::create_directories(data("gone") + "/a/b");
   write(data("gone") + "/a/b/file", "x");
   fs::create_symlink("/", data("gone") + "/root");
@@ -127,7 +131,7 @@ TEST_F(VolumeStoreTest, RemovesFilesRowAndTellsSo) {
 }
 
 TEST_F(VolumeStoreTest, KeepsAVolumeInUse) {
-  ASSERT_TRUE(store_->ensure("used"));
+  ASSERT_TRUE(make("used"));
   users_ = {"abc", "def"};
   const auto refused = store_->remove("used");
   EXPECT_EQ(refused.error().kind(), ErrorKind::Conflict);
@@ -136,7 +140,7 @@ TEST_F(VolumeStoreTest, KeepsAVolumeInUse) {
 }
 
 TEST_F(VolumeStoreTest, StartUpFinishesWhatACrashLeft) {
-  ASSERT_TRUE(store_->ensure("kept"));
+  ASSERT_TRUE(make("kept"));
   write(data("kept") + "/file", "precious");
   // Died while removing: hidden, the row still there. And once the row had gone.
   fs::rename(directory() + "/kept", directory() + "/.removing-kept");
@@ -146,7 +150,7 @@ TEST_F(VolumeStoreTest, StartUpFinishesWhatACrashLeft) {
   fs::create_directories(data("found"));
   write(data("found") + "/file", "x");
   // A row whose directory somebody deleted.
-  ASSERT_TRUE(store_->ensure("lost"));
+  ASSERT_TRUE(make("lost"));
   fs::remove_all(directory() + "/lost");
 
   store_ = open();
@@ -158,21 +162,21 @@ TEST_F(VolumeStoreTest, StartUpFinishesWhatACrashLeft) {
 }
 
 TEST_F(VolumeStoreTest, WhatLiveWorkersAreAtIsNotSweptAway) {
-  ASSERT_TRUE(store_->ensure("going"));
+  ASSERT_TRUE(make("going"));
   fs::rename(directory() + "/going", directory() + "/.removing-going");
   fs::create_directories(data("coming"));
   store_ = open(false);
   EXPECT_TRUE(fs::exists(directory() + "/.removing-going"));
   EXPECT_FALSE(fs::exists(directory() + "/going"));
   EXPECT_TRUE(fs::exists(data("coming")));
-  EXPECT_TRUE(store_->ensure("coming"));
+  EXPECT_TRUE(make("coming"));
 }
 
 class CopyUp : public VolumeStoreTest {
  protected:
   CopyUp() {
     fs::create_directories(source());
-    EXPECT_TRUE(store_->ensure("vol"));
+    EXPECT_TRUE(make("vol"));
   }
   std::string source() const { return root_ + "/image"; }
   Result<void> copy() {

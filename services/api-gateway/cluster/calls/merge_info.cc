@@ -1,5 +1,3 @@
-#include <sys/utsname.h>
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,18 +7,13 @@
 #include "api-gateway/cluster/calls/merges.h"
 #include "api-gateway/cluster/json_fields.h"
 #include "common/json/json.h"
+#include "common/os/host_name.h"
 #include "common/os/rfc3339.h"
 
 namespace flotilla::gateway {
 namespace {
 
 using Row = std::pair<std::string, std::string>;
-
-std::string ownName() {
-  utsname name{};
-  ::uname(&name);
-  return name.nodename;
-}
 
 std::string labelsText(const HostFacts& facts) {
   std::string text;
@@ -171,7 +164,7 @@ JobResult mergeInfo(ClusterContext& context, std::vector<HostAnswer> answers) {
   Document info = frame(hosts);
   addSums(info, hosts);
   info["ID"] = "";
-  info["Name"] = ownName();
+  info["Name"] = hostName();
   info["Driver"] = "";
   info["Labels"] = Document::array();
   info["DockerRootDir"] = "";

@@ -103,7 +103,6 @@ class FakeVolumes final : public VolumeStore {
     volumes_[volume.name] = volume;
     return volume;
   }
-  Result<Volume> ensure(const std::string& name) override { return create({name, "", {}, {}}); }
   std::optional<Volume> find(const std::string& name) override {
     const std::lock_guard lock(mutex_);
     const auto found = volumes_.find(name);
