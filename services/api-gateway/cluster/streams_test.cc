@@ -3,16 +3,15 @@
 #include <array>
 
 #include "api-gateway/cluster/calls/events_call.h"
-#include "api-gateway/cluster/testing/cluster_fixture.h"
+#include "api-gateway/cluster/testing/two_hosts.h"
 #include "common/stream/stream_client.h"
 
 namespace flotilla::gateway {
 namespace {
 
 /// What a client of a streaming job sends and hears. Its stream is used on the reactor's thread.
-class StreamsTest : public ClusterFixture {
+class StreamsTest : public TwoHosts {
  protected:
-  StreamsTest() : one_(engine("node-1")), two_(engine("node-2")) {}
   ~StreamsTest() override {
     if (client_) {
       onLoop([this] { client_->close(); });
@@ -66,8 +65,6 @@ class StreamsTest : public ClusterFixture {
     return eventually([&] { return heard().find(text) != std::string::npos; });
   }
 
-  FakeEngine& one_;
-  FakeEngine& two_;
   std::atomic<bool> ended_ = false;
 
  private:
