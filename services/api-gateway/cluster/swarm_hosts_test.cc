@@ -91,6 +91,18 @@ TEST_F(SwarmHostsTest, ContainersOfAHostThatIsDownAreShownAsSuch) {
   EXPECT_EQ(two_.names().size(), 4U);
 }
 
+TEST_F(SwarmHostsTest, ContainersOfAHostThatIsDownHaveAllLabelsThatAreAskedFor) {
+  one_.put({.id = "a1", .name = "both", .image = "busybox", .labels = {{"x", "1"}, {"y", "2"}}});
+  one_.put({.id = "a2", .name = "one", .image = "busybox", .labels = {{"x", "1"}}});
+  start();
+  one_.hang();
+  ASSERT_TRUE(becomes("node-1", "Unhealthy"));
+  const auto list =
+      document(call("container_list", {}, {{"all", "1"}, {"filters", R"({"label":["x=1","y"]})"}}));
+  ASSERT_EQ(list.size(), 1U);
+  EXPECT_EQ(list[0]["Names"][0], "/node-1/both");
+}
+
 TEST_F(SwarmHostsTest, WhatWaitsForAHostThatGoesDownIsToldSo) {
   start();
   create("a");

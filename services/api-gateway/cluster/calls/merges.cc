@@ -76,30 +76,21 @@ void addNode(Document& container, const Host& host) {
   }
 }
 
-/// The filters that can be judged from a row alone. Others leave hosts that are down out.
+/// The filters that can be judged from a row alone; of several labels a container has all, of
+/// several names one. Others leave hosts that are down out.
 bool rowMatches(const ContainerRow& row, const json::Json& filters) {
-  const auto any = [](const json::Json& values, const auto& fits) {
-    if (values.is_array()) {
-      return std::any_of(values.begin(), values.end(), [&](const json::Json& value) {
-        return value.is_string() && fits(value.get<std::string>());
-      });
-    }
-    bool found = false;
-    for (const auto& [value, on] : values.items()) {
-      found = found || fits(value);
-    }
-    return found;
-  };
-  for (const auto& [key, values] : filters.items()) {
+  for (const auto& [key, filter] : filters.items()) {
+    const auto values = filterValues(filter);
     bool matches = false;
     if (key == "name") {
-      matches = any(values, [&](const std::string& name) {
+      matches = std::ranges::any_of(values, [&](const std::string& name) {
         return row.name.find(name) != std::string::npos;
       });
     } else if (key == "id") {
-      matches = any(values, [&](const std::string& id) { return row.id.starts_with(id); });
+      matches = std::ranges::any_of(values,
+                                    [&](const std::string& id) { return row.id.starts_with(id); });
     } else if (key == "label") {
-      matches = any(values, [&](const std::string& label) {
+      matches = std::ranges::all_of(values, [&](const std::string& label) {
         const auto found = row.labels.find(label.substr(0, label.find('=')));
         return found != row.labels.end() && (label.find('=') == std::string::npos ||
                                              found->second == label.substr(label.find('=') + 1));

@@ -9,24 +9,6 @@
 namespace flotilla::gateway {
 namespace {
 
-/// Values of one filter in either form: {"node":["a"]} or {"node":{"a":true}}.
-std::vector<std::string> filterValues(const json::Json& filter) {
-  std::vector<std::string> values;
-  if (filter.is_object()) {
-    for (const auto& [value, on] : filter.items()) {
-      values.push_back(value);
-    }
-  }
-  if (filter.is_array()) {
-    for (const auto& value : filter) {
-      if (value.is_string()) {
-        values.push_back(value.get<std::string>());
-      }
-    }
-  }
-  return values;
-}
-
 /// Patterns of node names are short; longer ones are no names.
 constexpr std::size_t kLongestPattern = 128;
 
@@ -71,6 +53,23 @@ bool matches(std::string_view name, std::string_view pattern) {
 }
 
 }  // namespace
+
+std::vector<std::string> filterValues(const json::Json& filter) {
+  std::vector<std::string> values;
+  if (filter.is_object()) {
+    for (const auto& [value, on] : filter.items()) {
+      values.push_back(value);
+    }
+  }
+  if (filter.is_array()) {
+    for (const auto& value : filter) {
+      if (value.is_string()) {
+        values.push_back(value.get<std::string>());
+      }
+    }
+  }
+  return values;
+}
 
 NodeName splitNodeName(const Membership& membership, const std::string& reference) {
   const auto slash = reference.find('/');

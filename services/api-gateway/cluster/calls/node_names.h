@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api-gateway/cluster/calls/cluster_call.h"
+#include "common/json/json.h"
 
 namespace flotilla::gateway {
 
@@ -15,6 +16,9 @@ struct NodeName {
   std::string name;
 };
 NodeName splitNodeName(const Membership& membership, const std::string& reference);
+
+/// Values of one filter in either form: {"node":["a"]} or {"node":{"a":true}}.
+std::vector<std::string> filterValues(const json::Json& filter);
 
 /// Takes the filter `node` out of the filters of a list, and those hosts out of `hosts` that it
 /// does not name. Its values are names or parts of names, where `*` stands for any text, `?` for

@@ -206,7 +206,7 @@ Json FakeEngine::summary(const Container& container) const {
   return {{"Id", container.id},       {"Names", {"/" + container.name}},
           {"Image", container.image}, {"ImageID", "sha256:1"},
           {"Created", clock_},        {"State", container.state},
-          {"Status", "Up 1 second"},  {"Labels", Json::object()}};
+          {"Status", "Up 1 second"},  {"Labels", Json(container.labels)}};
 }
 
 JobResult FakeEngine::report(const Job& job) {

@@ -24,6 +24,7 @@ class FakeEngine {
   struct Container {
     std::string id, name, image, state = "created", created = "2026-01-01T00:00:00.5Z";
     std::int64_t memory = 0;
+    std::map<std::string, std::string> labels = {};
   };
 
   FakeEngine(Reactor& reactor, MemoryQueue& queue, StreamServer& streams, std::string id,
