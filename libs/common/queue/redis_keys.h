@@ -22,12 +22,10 @@ namespace flotilla {
 ///                    jobs:<engine>. A cloned host finds another's identity and serves nothing.
 ///   hosts:<address>  string, 15 s, renewed every 5 s by the engine's leader: who answers at an
 ///                    address of the discovery list (encodeHostRecord).
-///   name:<name>      string, a minute: the id of the container that is being made under this name,
-///                    or renamed to it. Taken (SET NX) and given back by the gateway that does it.
-///
-///   members          sorted set, a day: hosts that announced themselves here
-///   (discovery/redis_discovery.h),
-///                    scored with the end of their announcement.
+///   name:<name>      string, 10 s, renewed: the id of the container that is being made under this
+///                    name, or renamed to it. Taken and given back by the gateway that does it.
+///   members          sorted set, a day: hosts that announced themselves here, scored with the end
+///                    of their announcement (discovery/redis_discovery.h).
 ///
 /// Channel cancel:<engine> (PUBLISH): ids of jobs to cancel, for the workers of one engine.
 class RedisKeys {

@@ -15,10 +15,8 @@ enum class RelayEnd {
   /// (hijack).
   BothSides,
   /// Done when `right` has ended and all it sent is written to `left` (responses). `left` is
-  /// neither
-  /// closed nor aborted, however it went: that is for `done` to do, at once or later, for the end
-  /// of
-  /// a response is worth something only when its job ended well.
+  /// neither closed nor aborted, however it went: that is for `done` to do, at once or later, for
+  /// the end of a response is worth something only when its job ended well.
   RightSide,
 };
 
