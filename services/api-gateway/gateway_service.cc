@@ -195,9 +195,12 @@ void Gateway::finish() {
   reactor_.cancelTimer(deadline_);
   guarded_.reset();
   plain_.reset();
-  for (const auto& done : std::exchange(done_, {})) {
-    done();
-  }
+  // Behind what the closed connections have posted: streams that are cut end before the reactor.
+  reactor_.post([all = std::exchange(done_, {})] {
+    for (const auto& done : all) {
+      done();
+    }
+  });
 }
 
 }  // namespace
