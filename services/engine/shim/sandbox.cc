@@ -32,6 +32,19 @@ Result<void> hideUnified() {
   return {};
 }
 
+/// The input of an exec without one is the host's own device. crun gives it to the exec's user, and
+/// a container could change its mode for everybody: on a read-only mount neither succeeds, while
+/// reading and writing a device does.
+Result<void> guardNull() {
+  constexpr const char* kNull = "/dev/null";
+  constexpr unsigned long kFlags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC;
+  if (::mount(kNull, kNull, nullptr, MS_BIND, nullptr) != 0 ||
+      ::mount(nullptr, kNull, nullptr, kFlags, nullptr) != 0) {
+    return sysError("make /dev/null read-only", errno);
+  }
+  return {};
+}
+
 Result<void> makeMountPoint(const std::string& path, bool directory) {
   if (directory) {
     return ::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST
@@ -64,6 +77,7 @@ Result<void> enterMountNamespace() {
   if (::mount("", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
     return sysError("make mounts slaves of the host's", errno);
   }
+  FLO_TRY(guardNull());
   return hideUnified();
 }
 

@@ -13,9 +13,9 @@ namespace flotilla::engine::shim {
 /// clones already (shared binds) are taken as they are.
 std::vector<UniqueFd> cloneBinds(const LaunchSpec& spec, std::vector<UniqueFd> passed);
 
-/// Gives this process a mount namespace of its own in which nothing reaches the host: all slave;
-/// where the host has the hybrid cgroup layout, /sys private and `unified` hidden (crun refuses
-/// that layout). Errors: Internal.
+/// Gives this process a mount namespace of its own in which nothing reaches the host: all slave,
+/// /dev/null read-only; where the host has the hybrid cgroup layout, /sys private and `unified`
+/// hidden (crun refuses that layout). Errors: Internal.
 Result<void> enterMountNamespace();
 
 /// Places the cloned trees at binds/<N> of the working directory. Errors: Internal naming the

@@ -3,6 +3,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <future>
 #include <set>
@@ -102,6 +104,26 @@ TEST_F(ShimTest, ExecRunsBesideTheContainer) {
   const JournalLine line = waitFor(What::ExecExit);
   EXPECT_EQ(line.exit_code, 42);
   EXPECT_EQ(line.exec_id, "exec1");
+}
+
+TEST_F(ShimTest, AnExecDoesNothingToTheHostsDevNull) {
+  struct stat before {};
+  ASSERT_EQ(::stat("/dev/null", &before), 0);
+  makeBundle({"sleep", "100"});
+  launch();
+  go();
+  // Root in the container; and crun itself gives an exec's streams to the exec's user.
+  const auto [output, code] =
+      exec({"sh", "-c",
+            "cd /proc/self/fd; cat; echo gone >0; chmod 600 0 && echo 1; chown 5 0 && echo 2"});
+  EXPECT_EQ(output.out, "");
+  EXPECT_NE(code, 0);
+  struct stat after {};
+  ASSERT_EQ(::stat("/dev/null", &after), 0);
+  EXPECT_EQ(after.st_mode, before.st_mode);
+  EXPECT_EQ(after.st_uid, before.st_uid);
+  EXPECT_EQ(::chmod("/dev/null", before.st_mode), 0);  // a host whose test fails goes on
+  EXPECT_EQ(::chown("/dev/null", before.st_uid, before.st_gid), 0);
 }
 
 /// The lines of /proc/PID/cgroup that name the container, e.g. "8:pids:/flotilla/x".
