@@ -202,6 +202,10 @@ Result<void> Cgroup::freeze(bool wanted) const {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   while (frozen() != wanted) {
     if (std::chrono::steady_clock::now() > deadline) {
+      if (wanted) {
+        // Else whatever enters the cgroup later freezes, a child that the shim waits for as well.
+        (void)freeze(false).has_value();
+      }
       return Error{ErrorKind::DeadlineExceeded, "the container's processes cannot be frozen"};
     }
     ::usleep(1000);

@@ -163,6 +163,7 @@ Result<void> ExecSessions::launchRuntime(const SessionPtr& session) {
       prepared_.dismiss(prepared);
       return told;
     }
+    parts_.children.runtimeStarted();  // from now on there may be a process
     prepared->ended = ended;
     return {};
   }

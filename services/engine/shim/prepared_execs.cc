@@ -52,7 +52,6 @@ bool PreparedExecs::launch(const Ptr& prepared) {
     return false;
   }
   prepared->pid = *pid;
-  children_.runtimeStarted();
   children_.expect(*pid, [this, prepared](int status) { runtimeEnded(prepared, status); });
   return true;
 }
@@ -70,7 +69,6 @@ void PreparedExecs::runtimeEnded(const Ptr& prepared, int status) {
     waiting_.erase(found);
   }
   (void)runtime_.takeOutcome(prepared->name);
-  children_.runtimeEnded();
 }
 
 std::shared_ptr<PreparedExec> PreparedExecs::take(const std::string& exec_id, bool tty,
