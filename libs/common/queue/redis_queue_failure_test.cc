@@ -142,6 +142,13 @@ class RedisQueueFailure : public ::testing::Test {
     done.get_future().wait();
   }
 
+  /// Redis has after a kill all that it had answered.
+  void keepData() {
+    server_ = testing::RedisServer::start({.append_only = true}).value();
+    gateway_ = std::make_unique<RedisQueue>(*reactor_, options());
+    redis({"CONFIG", "SET", "appendfsync", "always"});
+  }
+
   /// A command from beside, as somebody with access to Redis would send it.
   RedisReply redis(const RedisConnection::Arguments& arguments) {
     if (!inspector_) {
@@ -278,12 +285,10 @@ TEST_F(RedisQueueFailure, RedisBackWithoutItsDataLosesNoJob) {
 }
 
 TEST_F(RedisQueueFailure, RedisBackWithItsDataDeliversOnce) {
-  server_ = testing::RedisServer::start({.append_only = true}).value();
-  gateway_ = std::make_unique<RedisQueue>(*reactor_, options());
+  keepData();
   Worker& worker = serve();
   auto result = submit("1");
   ASSERT_TRUE(eventually([&] { return worker.count() == 1; }));
-  std::this_thread::sleep_for(milliseconds(1100));  // appendfsync everysec
   server_->kill();
   ASSERT_TRUE(server_->restart());
   std::this_thread::sleep_for(seconds(1));
@@ -504,12 +509,10 @@ TEST_F(RedisQueueFailure, ACancelIsHeardAfterTheConnectionBroke) {
 }
 
 TEST_F(RedisQueueFailure, ACancelThatRedisNeverReadIsSaidAgain) {
-  server_ = testing::RedisServer::start({.append_only = true}).value();
-  gateway_ = std::make_unique<RedisQueue>(*reactor_, options());
+  keepData();
   Worker& worker = serve();
   auto result = submit("1");
   ASSERT_TRUE(eventually([&] { return worker.count() == 1; }));
-  std::this_thread::sleep_for(milliseconds(1100));  // appendfsync everysec
   server_->signal(SIGSTOP);
   gateway_->cancel("1");
   onLoop([] {});

@@ -273,8 +273,7 @@ void RedisSubmitter::notTakenBack(const std::string& job_id, const std::string& 
                                   const Error& why) {
   const OutstandingJob* job = jobs_.find(job_id);
   if (side_.commands->ready() && job != nullptr && job->entry == entry) {
-    abandon(job_id,
-            queueFailed(why));  // the server refuses to say; else the reconnect looks after it
+    abandon(job_id, queueFailed(why));  // refused; else the reconnect looks after it
   }
 }
 

@@ -8,7 +8,17 @@ namespace flotilla::gateway {
 namespace {
 
 /// Names of containers, each of which the whole cluster has once.
-class SwarmNamesTest : public TwoHosts {};
+class SwarmNamesTest : public TwoHosts {
+ protected:
+  static Job creating(const std::string& id, const std::string& name) {
+    Job job;
+    job.name = "container_create";
+    job.env.set("id", id);
+    job.env.set("name", name);
+    job.body = R"({"Image":"busybox"})";
+    return job;
+  }
+};
 
 TEST_F(SwarmNamesTest, LearnsOfForeignContainersFromEvents) {
   start();
@@ -45,12 +55,7 @@ TEST_F(SwarmNamesTest, OneOfTwoAtTheSameTimeGetsTheName) {
   start();
   std::vector<std::shared_ptr<Outcome>> outcomes;
   for (int i = 0; i < 6; ++i) {
-    Job job;
-    job.name = "container_create";
-    job.env.set("id", "id" + std::to_string(i));
-    job.env.set("name", "single");
-    job.body = R"({"Image":"busybox"})";
-    outcomes.push_back(submit(std::move(job)));
+    outcomes.push_back(submit(creating("id" + std::to_string(i), "single")));
   }
   int made = 0;
   for (const auto& outcome : outcomes) {
@@ -66,17 +71,9 @@ TEST_F(SwarmNamesTest, ANameStaysReservedForAsLongAsItsCreateTakes) {
   start();
   one_.hang();
   two_.hang();
-  const auto creating = [](const std::string& id) {
-    Job job;
-    job.name = "container_create";
-    job.env.set("id", id);
-    job.env.set("name", "single");
-    job.body = R"({"Image":"busybox"})";
-    return job;
-  };
-  const auto first = submit(creating("id1"));
-  std::this_thread::sleep_for(5 * options().times.reservation);
-  const JobResult refused = call(creating("id2"));
+  const auto first = submit(creating("id1", "single"));
+  std::this_thread::sleep_for(5 * options().times.reservation);  // it would have run out
+  const JobResult refused = call(creating("id2", "single"));
   EXPECT_TRUE(message(refused).find("already in use by container \"id1\"") != std::string::npos)
       << message(refused);
   EXPECT_FALSE(first->finished());
@@ -88,12 +85,8 @@ TEST_F(SwarmNamesTest, ANameIsFreeOnceTheClientOfItsCreateLeft) {
   two_.hang();
   std::promise<Result<void>> reserved;
   onLoop([&] {
-    Job job;
+    Job job = creating("id1", "single");
     job.id = "creating";
-    job.name = "container_create";
-    job.env.set("id", "id1");
-    job.env.set("name", "single");
-    job.body = R"({"Image":"busybox"})";
     cluster().submit(std::move(job), {.on_established = nullptr, .on_result = nullptr});
     cluster().cancel("creating");  // while its name is being reserved
     reactor().post([&] {           // after the reservation's answer
@@ -109,17 +102,9 @@ TEST_F(SwarmNamesTest, CreatesUnderWayLetGoOfNamesWhenTheClusterEnds) {
   start();
   one_.hang();
   two_.hang();
-  const auto create_named = [this](const std::string& name) {
-    Job job;
-    job.name = "container_create";
-    job.env.set("id", "id-" + name);
-    job.env.set("name", name);
-    job.body = R"({"Image":"busybox"})";
-    return submit(std::move(job));
-  };
-  const auto sent = create_named("sent");
+  const auto sent = submit(creating("id-sent", "sent"));
   ASSERT_TRUE(eventually([&] { return one_.jobs().size() + two_.jobs().size() == 1; }));
-  const auto asked = create_named("asked");  // whether anybody has the name
+  const auto asked = submit(creating("id-asked", "asked"));  // whether anybody has the name
   onLoop([] {});
   onLoop([] {});
   end();
