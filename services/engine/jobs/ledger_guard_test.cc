@@ -19,7 +19,6 @@ namespace {
 
 using flotilla::testing_support::RecordedContext;
 
-/// Two workers over one database, as two processes have it.
 /// The context of a job that a guard let in, on whatever thread.
 class Held {
  public:
@@ -39,6 +38,7 @@ class Held {
   JobContextPtr context_;
 };
 
+/// Two workers over one database, as two processes have it.
 class LedgerGuardTest : public ::testing::Test {
  protected:
   struct Worker {

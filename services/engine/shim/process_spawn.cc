@@ -47,8 +47,8 @@ bool enter(const CgroupEntrance& entrance) {
   if (request.entrance == nullptr || enter(*request.entrance)) {
     sigset_t none;
     ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none,
-                  nullptr);  // NOLINT(concurrency-mt-unsafe): a child of one thread
+    // A child of one thread: NOLINTNEXTLINE(concurrency-mt-unsafe)
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::dup2(request.stdio.in, 0);
     ::dup2(request.stdio.out, 1);
     ::dup2(request.stdio.err, 2);

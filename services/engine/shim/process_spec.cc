@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <map>
 
+#include "common/os/atomic_file.h"
 #include "engine/shim/program_lookup.h"
 #include "engine/shim/user_lookup.h"
 
@@ -17,30 +18,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxConfig = 16U << 20U;
 constexpr const char* kUserKey = "org.flotilla.user";
 constexpr const char* kGroupsKey = "org.flotilla.group_add";
-
-Result<std::string> readFile(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) != 0) {
-    return sysError("open " + path, errno);
-  }
-  if (static_cast<std::size_t>(status.st_size) > kMaxConfig) {
-    return Error{ErrorKind::Internal, path + " is too large"};
-  }
-  std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t got = ::read(fd.get(), text.data() + done, text.size() - done);
-    if (got <= 0) {
-      return sysError("read " + path, errno);
-    }
-    done += static_cast<std::size_t>(got);
-  }
-  return text;
-}
 
 Result<void> writeFile(const std::string& path, const std::vector<std::string_view>& parts) {
   const std::string temporary = path + ".new";

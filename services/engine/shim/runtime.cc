@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "common/os/atomic_file.h"
 #include "common/os/carried_program.h"
 #include "engine/shim/process_spec.h"
 
@@ -53,11 +54,6 @@ Result<void> writeAll(int fd, std::string_view text, const std::string& what) {
     text.remove_prefix(wrote > 0 ? static_cast<std::size_t>(wrote) : 0);
   }
   return {};
-}
-
-Result<void> writeFile(const std::string& path, std::string_view text) {
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  return fd ? writeAll(fd.get(), text, path) : sysError("open " + path, errno);
 }
 
 Result<UniqueFd> memoryFile(const char* name) {
@@ -167,7 +163,7 @@ Result<pid_t> Runtime::exec(const std::string& name, const std::string& process,
 Result<pid_t> Runtime::execByFiles(const std::string& name, const std::string& process,
                                    const StdioFds& stdio, const std::string& console) {
   const std::string path = file(name, ".json");
-  FLO_TRY(writeFile(path, process));
+  FLO_TRY(writeFileAtomically(path, process, 0600, Durability::Cached));
   std::vector<std::string> arguments = base(file(name, kLogSuffix));
   addExec(arguments, path, file(name, ".pid"), console);
   arguments.push_back(spec_.container_id);
@@ -231,7 +227,7 @@ Result<void> Runtime::proceed(const std::string& name, const std::string& proces
 
 Result<pid_t> Runtime::update(const std::string& resources) {
   const std::string path = file("update", ".json");
-  FLO_TRY(writeFile(path, resources));
+  FLO_TRY(writeFileAtomically(path, resources, 0600, Durability::Cached));
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   std::vector<std::string> arguments = base(file("update", kLogSuffix));
   arguments.insert(arguments.end(), {"update", "--resources", path, spec_.container_id});
