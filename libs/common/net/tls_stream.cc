@@ -15,15 +15,12 @@
 #include "common/net/socket_stream.h"
 #include "common/net/socket_watch.h"
 #include "common/net/tls_bio.h"
+#include "common/net/tls_close_notify.h"
 
 namespace flotilla::net {
 namespace {
 
 constexpr std::size_t kRecord = 16 * 1024;  // the most one TLS record carries
-
-struct SslDeleter {
-  void operator()(SSL* ssl) const { SSL_free(ssl); }
-};
 
 /// One session. Its states follow each other and are never left backwards:
 /// handshake_ -> open -> (broken_ | closed: no fd_).
@@ -71,7 +68,6 @@ class TlsStream final : public Stream, public std::enable_shared_from_this<TlsSt
   bool writeRecord(std::string_view record);
   /// Sends what is pending, then close_notify; later, when the socket is full.
   void finishOutput();
-  void sendCloseNotify();
   void updateInterest();
   /// Decrypted bytes and errors wait inside the session, where epoll cannot see them.
   void scheduleReadable();
@@ -85,7 +81,7 @@ class TlsStream final : public Stream, public std::enable_shared_from_this<TlsSt
   TlsContextPtr context_;
   UniqueFd fd_;
   SocketWatch watch_;  // after fd_: leaves epoll before the descriptor closes
-  std::unique_ptr<SSL, SslDeleter> ssl_;
+  TlsSession ssl_;
   std::string server_name_;
   std::shared_ptr<Callbacks> callbacks_;  // shared with the one that is running
   std::function<void()> on_hangup_;
@@ -336,14 +332,7 @@ void TlsStream::finishOutput() {
   if (broken_ || (!pending_.empty() && !writeRecord(pending_))) {
     return;
   }
-  close_notify_due_ = false;
-  sendCloseNotify();
-}
-
-void TlsStream::sendCloseNotify() {
-  ERR_clear_error();
-  SSL_shutdown(ssl_.get());
-  ERR_clear_error();
+  close_notify_due_ = !sendCloseNotify(ssl_.get());
 }
 
 void TlsStream::shutdownWrite() {
@@ -410,10 +399,12 @@ UniqueFd TlsStream::release() {
 }
 
 void TlsStream::close() {
-  if (fd_ && !handshake_ && !broken_ && pending_.empty()) {  // a half-sent record bars any other
-    sendCloseNotify();
+  // A half-sent record bars any other.
+  const bool can_say_so = fd_ && !handshake_ && !broken_ && pending_.empty();
+  UniqueFd socket = release();
+  if (can_say_so && !sendCloseNotify(ssl_.get())) {
+    sendCloseNotifyLater(reactor_, std::move(socket), std::move(ssl_));
   }
-  release().reset();
 }
 
 void TlsStream::abort() { resetConnection(release()); }

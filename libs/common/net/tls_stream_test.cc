@@ -78,15 +78,30 @@ class TlsStreamTest : public ::testing::Test {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()), 0);
     server_.stream =
         makeTlsStream(*reactor_, UniqueFd(fds[0]), {.context = TlsContext::create(server).value()});
+    client_socket_ = fds[1];
     client_.stream =
         makeTlsStream(*reactor_, UniqueFd(fds[1]),
                       {.context = TlsContext::create(client).value(), .server_name = name});
+  }
+  /// A session whose server does not read on, and whose client's socket takes little.
+  void connectNarrow() {
+    server_ = {};
+    client_ = {};
+    connect(serverOptions(), clientOptions());
+    const int little = 8192;
+    ASSERT_EQ(::setsockopt(client_socket_, SOL_SOCKET, SO_SNDBUF, &little, sizeof little), 0);
+    client_.to_send = "x";
+    server_.begin();
+    client_.begin();
+    ASSERT_TRUE(until([&] { return server_.received == "x"; }));
+    server_.stream->enableRead(false);
   }
   bool until(const std::function<bool()>& done) { return testing::runUntil(*reactor_, done); }
 
   std::unique_ptr<Reactor> reactor_ = Reactor::create().value();
   testing::Certificates certs_;
   End server_, client_;
+  int client_socket_ = -1;  // the stream's
 };
 
 TEST_F(TlsStreamTest, CarriesBytesBothWaysAndHalfCloses) {
@@ -170,6 +185,27 @@ TEST_F(TlsStreamTest, AnEndWithoutCloseNotifyIsAnError) {
   client_.stream->abort();
   ASSERT_TRUE(until([&] { return server_.error.has_value(); }));
   EXPECT_FALSE(server_.ended);
+}
+
+TEST_F(TlsStreamTest, AnEndThatFindsTheSocketFullFollowsWhenThereIsRoom) {
+  const std::string piece(100, 'p');
+  const auto write = [&] { return client_.stream->write(piece).value() == piece.size(); };
+  connectNarrow();
+  std::size_t room = 0;
+  while (write()) {
+    ++room;
+  }
+  for (const bool half : {true, false}) {
+    connectNarrow();
+    for (std::size_t i = 0; i < room; ++i) {
+      ASSERT_TRUE(write());
+    }
+    half ? client_.stream->shutdownWrite() : client_.stream->close();
+    server_.stream->enableRead(true);
+    EXPECT_TRUE(until([&] { return server_.ended; })) << half;
+    EXPECT_FALSE(server_.error) << server_.error->message();
+    EXPECT_EQ(server_.received.size(), 1 + room * piece.size());
+  }
 }
 
 TEST_F(TlsStreamTest, APeerThatClosedAltogetherIsGoneForWhoReadsNoMore) {
