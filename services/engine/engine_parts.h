@@ -69,6 +69,7 @@ struct EngineService::Parts {
   Metrics& metrics;
   const Paths paths;
   std::string id;
+  UniqueFd root_hold;
   std::unique_ptr<Bell> bell;  // rung by the database's thread to its end
   std::unique_ptr<Database> database;
   std::unique_ptr<EventStore> events;

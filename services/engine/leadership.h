@@ -5,6 +5,7 @@
 
 #include "common/error/result.h"
 #include "common/os/unique_fd.h"
+#include "engine/store/paths.h"
 
 namespace flotilla::engine {
 
@@ -25,5 +26,10 @@ class Leadership {
 /// Serialises the starts of a host's workers: held while one opens the state and reconciles.
 /// Errors: Unavailable when another one does not finish within a minute.
 Result<UniqueFd> takeStartTurn(const std::string& path);
+
+/// Holds a state folder for as long as it lives: several workers of one engine (LOCK_SH), or one
+/// daemon alone (LOCK_EX); a daemon that is just ending is waited for. Errors: AlreadyExists,
+/// naming the folder, when somebody else holds it otherwise; Internal.
+Result<UniqueFd> holdRoot(const Paths& paths, int lock);
 
 }  // namespace flotilla::engine

@@ -290,6 +290,21 @@ TEST_F(EngineServiceTest, ContainersOutliveTheEngine) {
   EXPECT_EQ(inspect("lives")["State"]["Status"], "exited");
 }
 
+TEST_F(EngineServiceTest, NoOtherDaemonWorksInItsFolder) {
+  const auto reactor = Reactor::create().value();
+  MemoryQueue queue(*reactor);
+  Metrics metrics;
+  EngineOptions options;
+  options.root = dir_ + "/root";
+  options.run = dir_ + "/run2";
+  options.program_dir = FLO_BIN_DIR;
+  const auto other = EngineService::create(options, *reactor, queue, metrics);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().message(), "another daemon works in " + options.root +
+                                         ": stop it, or give this one its own --data-root");
+  EXPECT_FALSE(std::filesystem::exists(options.run));
+}
+
 TEST_F(EngineServiceTest, AMissingProgramIsExitCode127) {
   const auto made =
       run("container_create", {}, {{"id", randomHex(32)}, {"name", "bad"}},

@@ -2,13 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <string_view>
 #include <utility>
+
+#include "common/os/file_lock.h"
 
 namespace flotilla::process {
 namespace {
@@ -18,14 +19,6 @@ std::string readPid(int fd) {
   const ssize_t size = ::pread(fd, buffer.data(), buffer.size(), 0);
   const std::string_view text(buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
   return std::string(text.substr(0, text.find('\n')));
-}
-
-/// False when the file was replaced or removed between open and lock.
-bool isStillAt(const std::string& path, int fd) {
-  struct stat named {};
-  struct stat opened {};
-  return ::stat(path.c_str(), &named) == 0 && ::fstat(fd, &opened) == 0 &&
-         named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
 }
 
 }  // namespace
@@ -41,7 +34,7 @@ Result<PidFile> PidFile::create(const std::string& path) {
       return Error{ErrorKind::AlreadyExists, "a daemon is running already (pid " +
                                                  readPid(fd.get()) + " holds " + path + ")"};
     }
-  } while (!isStillAt(path, fd.get()));
+  } while (!isStill(fd.get(), path));
   const std::string text = std::to_string(::getpid()) + "\n";
   if (::ftruncate(fd.get(), 0) != 0 ||
       ::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {

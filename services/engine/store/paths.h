@@ -9,6 +9,7 @@ namespace flotilla::engine {
 ///   <root>/                        /var/lib/flotilla, survives reboots, 0711 root
 ///     engine.db                    SQLite, WAL: every record
 ///     engine-id                    this engine's ID
+///     engine.lock                  held by the daemon, or by all workers that share this folder
 ///     blobs/sha256/<hex>           image content by digest
 ///     layers/<chain hex>/fs        unpacked layers
 ///     l/<short>                    -> ../layers/<chain hex>/fs, short names for overlay's options
@@ -40,6 +41,7 @@ class Paths {
   [[nodiscard]] const std::string& run() const { return run_; }
   [[nodiscard]] std::string database() const { return root_ + "/engine.db"; }
   [[nodiscard]] std::string engineId() const { return root_ + "/engine-id"; }
+  [[nodiscard]] std::string rootLock() const { return root_ + "/engine.lock"; }
   [[nodiscard]] std::string blobs() const { return root_ + "/blobs/sha256"; }
   [[nodiscard]] std::string layers() const { return root_ + "/layers"; }
   [[nodiscard]] std::string links() const { return root_ + "/l"; }
