@@ -115,7 +115,7 @@ Result<double> attachedInput(const Context& context, const Side& side) {
   for (int sent = 0; sent < megabytes; ++sent) {
     FLO_TRY(stream.connection().writeAll(block));
   }
-  stream.connection().shutdownWrite();
+  FLO_TRY(stream.connection().shutdownWrite());
   FLO_TRY(docker.wait(id));
   const double rate = megabytesPerSecond(megabytes, watch.lap());
   FLO_TRY(docker.remove(id));

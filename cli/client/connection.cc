@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <cerrno>
@@ -31,6 +32,17 @@ std::string tlsReason() {
   }
   ERR_clear_error();
   return text;
+}
+
+Error notInTime() { return {ErrorKind::DeadlineExceeded, "the daemon did not answer in time"}; }
+
+/// Lets read() block; what else uses the socket says MSG_DONTWAIT.
+void makeBlocking(int fd, int timeout_ms) {
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  if (timeout_ms >= 0) {
+    const timeval limit{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  }
 }
 
 /// Waits for a connect() in progress. 0 or an errno.
@@ -120,6 +132,8 @@ Result<Connection> Connection::connect(const Endpoint& endpoint, int timeout_ms)
   Connection connection(std::move(fd), timeout_ms);
   if (endpoint.tls.enabled) {
     FLO_TRY(connection.startTls(endpoint));
+  } else {
+    makeBlocking(connection.fd(), timeout_ms);
   }
   return connection;
 }
@@ -176,7 +190,7 @@ Result<void> Connection::waitFor(short events) const {
       return {};
     }
     if (ready == 0) {
-      return Error(ErrorKind::DeadlineExceeded, "the daemon did not answer in time");
+      return notInTime();
     }
     if (errno != EINTR) {
       return sysError("poll", errno);
@@ -245,12 +259,31 @@ Result<std::size_t> Connection::tryWrite(std::string_view bytes) {
 }
 
 Result<std::size_t> Connection::read(std::span<char> buffer) {
+  if (!ssl_) {
+    return readPlain(buffer);
+  }
   for (;;) {
     FLO_TRY_ASSIGN(const auto got, tryRead(buffer));
     if (got) {
       return *got;
     }
     FLO_TRY(waitFor(tls_wants_));
+  }
+}
+
+/// In one call into the kernel: the socket blocks, for as long as SO_RCVTIMEO says.
+Result<std::size_t> Connection::readPlain(std::span<char> buffer) const {
+  for (;;) {
+    const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    if (got >= 0) {
+      return static_cast<std::size_t>(got);
+    }
+    if (errno == EAGAIN) {
+      return notInTime();
+    }
+    if (errno != EINTR) {
+      return sysError("reading from the daemon", errno).as(ErrorKind::Unavailable);
+    }
   }
 }
 
@@ -265,12 +298,22 @@ Result<void> Connection::writeAll(std::string_view bytes) {
   return {};
 }
 
-void Connection::shutdownWrite() {
-  if (ssl_) {
-    SSL_shutdown(ssl_.get());
-    return;
+Result<void> Connection::shutdownWrite() {
+  while (!tryShutdownWrite()) {
+    FLO_TRY(waitFor(POLLOUT));
   }
-  ::shutdown(fd_.get(), SHUT_WR);
+  return {};
+}
+
+bool Connection::tryShutdownWrite() {
+  if (!ssl_) {
+    ::shutdown(fd_.get(), SHUT_WR);
+    return true;
+  }
+  const int done = SSL_shutdown(ssl_.get());
+  const bool full = done < 0 && SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_WRITE;
+  ERR_clear_error();
+  return !full;
 }
 
 bool Connection::hasBufferedInput() const { return ssl_ && SSL_pending(ssl_.get()) > 0; }

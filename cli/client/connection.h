@@ -15,8 +15,8 @@
 namespace flotilla::cli {
 
 /// A connected socket to a daemon, with TLS where the endpoint asks for it. Not thread-safe.
-/// read() and writeAll() block (up to the timeout given to connect); tryRead() and tryWrite() never
-/// do and are for loops over poll().
+/// read(), writeAll() and shutdownWrite() block (up to the timeout given to connect); what begins
+/// with "try" never does and is for loops over poll().
 class Connection {
  public:
   /// Errors: Unavailable when nothing listens there or TLS is refused, each with a message for
@@ -39,7 +39,9 @@ class Connection {
   Result<std::size_t> tryWrite(std::string_view bytes);
 
   /// Ends our output (a TLS session sends close_notify); input stays open.
-  void shutdownWrite();
+  Result<void> shutdownWrite();
+  /// False when there is no room for that now.
+  [[nodiscard]] bool tryShutdownWrite();
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// Bytes wait inside the TLS session that poll() on fd() cannot see.
@@ -56,6 +58,7 @@ class Connection {
   Connection(UniqueFd fd, int timeout_ms) : fd_(std::move(fd)), timeout_ms_(timeout_ms) {}
   Result<void> startTls(const Endpoint& endpoint);
   Result<void> waitFor(short events) const;
+  Result<std::size_t> readPlain(std::span<char> buffer) const;
 
   UniqueFd fd_;
   int timeout_ms_ = -1;

@@ -104,13 +104,13 @@ Result<bool> HttpStream::fill() {
   return got > 0;
 }
 
-Result<std::string> HttpStream::readLine() {
+Result<std::string_view> HttpStream::readLine() {
   for (;;) {
     const auto text = buffered();
     if (const auto newline = text.find('\n'); newline != std::string_view::npos) {
       begin_ += newline + 1;
       const bool has_return = newline > 0 && text[newline - 1] == '\r';
-      return std::string(text.substr(0, newline - (has_return ? 1 : 0)));
+      return text.substr(0, newline - (has_return ? 1 : 0));
     }
     if (text.size() >= kMaxLine) {
       return malformed("a header line is too long");
@@ -127,8 +127,8 @@ Result<HttpHead> HttpStream::readHead() {
     HttpHead head;
     FLO_TRY_ASSIGN(const auto status_line, readLine());
     if (!status_line.starts_with("HTTP/1.") || status_line.size() < 12 ||
-        !parseNumber(std::string_view(status_line).substr(9, 3), head.status)) {
-      return malformed("status line \"" + status_line.substr(0, 40) + "\"");
+        !parseNumber(status_line.substr(9, 3), head.status)) {
+      return malformed("status line \"" + std::string(status_line.substr(0, 40)) + "\"");
     }
     for (;;) {
       FLO_TRY_ASSIGN(const auto line, readLine());

@@ -57,7 +57,8 @@ class HttpStream {
 
  private:
   Result<bool> fill();
-  Result<std::string> readLine();
+  /// Valid until the next one is read.
+  Result<std::string_view> readLine();
   Result<void> readExactly(unsigned long long size, const Sink& sink);
   Result<void> readChunks(const Sink& sink);
   [[nodiscard]] std::string_view buffered() const {

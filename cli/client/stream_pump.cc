@@ -48,9 +48,9 @@ class Pump {
  private:
   Result<void> waitForSomething() {
     const bool take_input = reading_stdin_ && to_send_.empty();
+    const bool sending = !to_send_.empty() || half_close_;
     std::array<pollfd, 3> waiting{{
-        {stream_.connection().fd(), static_cast<short>(POLLIN | (to_send_.empty() ? 0 : POLLOUT)),
-         0},
+        {stream_.connection().fd(), static_cast<short>(POLLIN | (sending ? POLLOUT : 0)), 0},
         {signals_.fd(), POLLIN, 0},
         {take_input ? STDIN_FILENO : -1, POLLIN, 0},
     }};
@@ -98,8 +98,7 @@ class Pump {
       to_send_.erase(0, *put);
     }
     if (half_close_) {
-      half_close_ = false;
-      stream_.connection().shutdownWrite();
+      half_close_ = !stream_.connection().tryShutdownWrite();
     }
     return {};
   }
