@@ -56,8 +56,12 @@ void CancelListener::remember(const std::string& job_id) {
   recent_[job_id] = now;
 }
 
-/// What was cancelled while nobody listened.
+/// What was cancelled while nobody listened. Both connections are needed for that, and either may
+/// come back first.
 void CancelListener::recheck() {
+  if (!listening_ || !side_.commands->ready()) {
+    return;
+  }
   for (const std::string& id : running_.ids()) {
     side_.ask({"EXISTS", side_.keys.cancelled(id)}, [this, id](const Result<RedisReply>& reply) {
       if (reply && reply->integer == 1) {

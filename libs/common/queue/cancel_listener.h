@@ -17,6 +17,8 @@ class CancelListener {
   void close() { listener_->close(); }
   /// Whether cancellations arrive now. What is missed is asked for when they do again.
   [[nodiscard]] bool listening() const { return listening_; }
+  /// Redis answers again: asks for what was missed meanwhile.
+  void connected() { recheck(); }
   /// Whether the job was cancelled lately, before it came here. Forgets that.
   bool takeRecent(const std::string& job_id) { return recent_.erase(job_id) > 0; }
 

@@ -92,6 +92,7 @@ void RedisWorker::completed(const std::string& gateway, const std::string& job_i
 void RedisWorker::connected() {
   outbox_->connected();
   ownership_.connected();
+  cancels_.connected();
 }
 
 void RedisWorker::deliver(const std::string& entry, JobEnvelope envelope) {
