@@ -40,6 +40,8 @@ class ApiHandler {
   [[nodiscard]] ActivationGate& gate() { return gate_; }
   /// Requests that have not begun their answer.
   [[nodiscard]] int unanswered() const { return edge_.unanswered.load(); }
+  /// Ends the connections that left HTTP, which no server closes.
+  void cutHijacked(const Error& why) { dispatch_.hijacked.cut(why); }
   /// Runs on any thread each time unanswered() falls to 0. Set before the first request.
   void onAllAnswered(std::function<void()> fn);
 

@@ -195,6 +195,7 @@ void Gateway::finish() {
   reactor_.cancelTimer(deadline_);
   guarded_.reset();
   plain_.reset();
+  handler_.cutHijacked(Error{ErrorKind::Unavailable, "the daemon is shutting down"});
   // Behind what the closed connections have posted: streams that are cut end before the reactor.
   reactor_.post([all = std::exchange(done_, {})] {
     for (const auto& done : all) {

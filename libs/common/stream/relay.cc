@@ -1,5 +1,6 @@
 #include "common/stream/relay.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/stream/relay_pump.h"
@@ -9,7 +10,7 @@ namespace {
 
 /// Two pumps and what their ends mean for each other. Kept alive by the streams' callbacks, which
 /// finish() takes away.
-class Relay final : public std::enable_shared_from_this<Relay> {
+class Relay final : public RunningRelay, public std::enable_shared_from_this<Relay> {
  public:
   using Side = RelayFailure::Side;
 
@@ -26,6 +27,12 @@ class Relay final : public std::enable_shared_from_this<Relay> {
     left_->start([self] { self->run(self->to_right_); }, [self] { self->run(self->to_left_); });
     if (!finished_) {
       right_->start([self] { self->run(self->to_left_); }, [self] { self->run(self->to_right_); });
+    }
+  }
+
+  void cut(const Error& why) override {
+    if (!finished_) {
+      finish(RelayFailure{Side::Left, why});
     }
   }
 
@@ -86,9 +93,28 @@ class Relay final : public std::enable_shared_from_this<Relay> {
 
 }  // namespace
 
-void relay(Reactor& /*reactor*/, net::StreamPtr left, net::StreamPtr right, RelayEnd end,
-           RelayDone done) {
-  std::make_shared<Relay>(std::move(left), std::move(right), end, std::move(done))->start();
+std::weak_ptr<RunningRelay> relay(Reactor& /*reactor*/, net::StreamPtr left, net::StreamPtr right,
+                                  RelayEnd end, RelayDone done) {
+  const auto made =
+      std::make_shared<Relay>(std::move(left), std::move(right), end, std::move(done));
+  made->start();
+  return made;
+}
+
+void RelayGroup::add(std::weak_ptr<RunningRelay> relay) {
+  if (relays_.size() >= sweep_at_) {
+    std::erase_if(relays_, [](const auto& known) { return known.expired(); });
+    sweep_at_ = std::max<std::size_t>(64, 2 * relays_.size());
+  }
+  relays_.push_back(std::move(relay));
+}
+
+void RelayGroup::cut(const Error& why) {
+  for (const auto& known : std::exchange(relays_, {})) {
+    if (const auto running = known.lock()) {
+      running->cut(why);
+    }
+  }
 }
 
 }  // namespace flotilla

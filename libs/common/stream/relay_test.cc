@@ -68,15 +68,15 @@ class RelayTest : public ::testing::TestWithParam<Path> {
     left_ = std::move(left.theirs);
     right_ = std::move(right.theirs);
     const auto left_stream = wrap(std::move(left.ours));
-    relay(*reactor_, left_stream, wrap(std::move(right.ours)), end,
-          [this, end, left_stream](const std::optional<RelayFailure>& failure) {
-            EXPECT_FALSE(done_) << "done ran twice";
-            done_ = true;
-            failure_ = failure;
-            if (end == RelayEnd::RightSide) {
-              open_left_ = left_stream;
-            }
-          });
+    running_ = relay(*reactor_, left_stream, wrap(std::move(right.ours)), end,
+                     [this, end, left_stream](const std::optional<RelayFailure>& failure) {
+                       EXPECT_FALSE(done_) << "done ran twice";
+                       done_ = true;
+                       failure_ = failure;
+                       if (end == RelayEnd::RightSide) {
+                         open_left_ = left_stream;
+                       }
+                     });
   }
   net::StreamPtr wrap(UniqueFd fd) {
     auto plain = net::makeSocketStream(*reactor_, std::move(fd));
@@ -123,6 +123,7 @@ class RelayTest : public ::testing::TestWithParam<Path> {
 
   std::unique_ptr<Reactor> reactor_ = Reactor::create().value();
   UniqueFd left_, right_;
+  std::weak_ptr<RunningRelay> running_;
   bool done_ = false;
   std::optional<RelayFailure> failure_;
   net::StreamPtr open_left_;
@@ -140,6 +141,22 @@ TEST_P(RelayTest, EndsWhenTheClientIsGoneThoughTheRightSideIsSilent) {
   EXPECT_EQ(failure_->side, RelayFailure::Side::Left);
   EXPECT_TRUE(arrives(right_, "last words"));
   EXPECT_TRUE(ends(right_));
+}
+
+TEST_P(RelayTest, EndsWithItsGroup) {
+  begin(RelayEnd::BothSides);
+  send(left_, "before");
+  ASSERT_TRUE(arrives(right_, "before"));
+  RelayGroup group;
+  group.add(running_);
+  group.cut(Error{ErrorKind::Unavailable, "over"});
+  ASSERT_TRUE(failure_.has_value());
+  EXPECT_EQ(failure_->side, RelayFailure::Side::Left);
+  EXPECT_EQ(failure_->error.message(), "over");
+  EXPECT_TRUE(ends(left_));
+  EXPECT_TRUE(ends(right_));
+  EXPECT_TRUE(running_.expired());
+  group.cut(Error{ErrorKind::Unavailable, "over"});
 }
 
 TEST_P(RelayTest, EndsWhenAHalfClosedClientGoesToo) {

@@ -46,6 +46,7 @@ class TlsStreamExporter final : public std::enable_shared_from_this<TlsStreamExp
     while (!visitors_.empty()) {
       dismiss(visitors_.begin()->first)->abort();
     }
+    relays_.cut(Error{ErrorKind::Unavailable, "the stream port is closed"});
   }
 
   StreamEndpoint publish(const StreamEndpoint& local) {
@@ -118,16 +119,20 @@ class TlsStreamExporter final : public std::enable_shared_from_this<TlsStreamExp
       return;
     }
     remote->enableRead(false);
-    connectStream(reactor_, *local, {.timeout = kLocalTimeout},
-                  [&reactor = reactor_, remote = std::move(remote)](Result<net::StreamPtr> stream) {
-                    if (!stream) {
-                      log::warning("stream for another host: " + stream.error().message());
-                      remote->abort();
-                      return;
-                    }
-                    relay(reactor, remote, *std::move(stream), RelayEnd::BothSides,
-                          [](const std::optional<RelayFailure>&) {});
-                  });
+    connectStream(
+        reactor_, *local, {.timeout = kLocalTimeout},
+        [weak = weak_from_this(), remote = std::move(remote)](Result<net::StreamPtr> stream) {
+          const auto self = weak.lock();
+          if (!stream) {
+            log::warning("stream for another host: " + stream.error().message());
+          }
+          if (!stream || !self) {
+            remote->abort();
+            return;
+          }
+          self->relays_.add(relay(self->reactor_, remote, *std::move(stream), RelayEnd::BothSides,
+                                  [](const std::optional<RelayFailure>&) {}));
+        });
   }
 
   /// Forgets the visitor; its connection is the caller's.
@@ -145,6 +150,7 @@ class TlsStreamExporter final : public std::enable_shared_from_this<TlsStreamExp
   ExportTickets tickets_;
   net::Acceptor acceptor_;
   std::map<std::uint64_t, ExportVisitor> visitors_;
+  RelayGroup relays_;
   std::uint64_t last_visitor_ = 0;
 };
 

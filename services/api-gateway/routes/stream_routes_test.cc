@@ -370,6 +370,19 @@ TEST_F(StreamRoutes, AttachUpgradesAndMovesBytesBothWays) {
   EXPECT_EQ(client.readAll(), "got input");
 }
 
+TEST_F(StreamRoutes, AttachedClientsAreLetGoWhenTheGatewayStops) {
+  serveStream("container_attach", [](int fd) -> JobResult {
+    readToEnd(fd);
+    return JobOutput{};
+  });
+  start();
+  auto client = connect();
+  client.request("POST", "/containers/x/attach?stream=1&stdin=1&stdout=1", "", kUpgrade);
+  client.readUntil("\r\n\r\n");
+  onLoop([&] { gateway().stop([] {}); });
+  EXPECT_EQ(client.readAll(), "");
+}
+
 TEST_F(StreamRoutes, AttachWithoutUpgradeIs200AndRaw) {
   serveStream("container_attach", [](int fd) -> JobResult {
     writeAll(fd, "bytes");

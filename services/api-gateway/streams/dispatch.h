@@ -11,6 +11,7 @@
 #include "common/http/exchange.h"
 #include "common/job/job.h"
 #include "common/net/tls_context.h"
+#include "common/stream/relay.h"
 
 namespace flotilla::gateway {
 
@@ -21,6 +22,7 @@ struct Dispatch {
   prometheus::Gauge& jobs_in_flight;
   net::TlsContextPtr stream_tls = nullptr;  // how streams of other hosts are reached
   CutStreams cut_streams = {};
+  RelayGroup hijacked = {};  // connections that are no server's any more
   // How long a response waits for its job's result after the end of its stream. The result leaves
   // the engine with that end, but it may have to wait for a queue that is away.
   std::chrono::milliseconds result_patience = std::chrono::seconds(30);

@@ -240,13 +240,13 @@ class HijackCall final : public StreamCall {
 
  private:
   void connected(const Established& message, net::StreamPtr job_stream) override {
-    relay(reactor(), exchange().hijack(style_.head(message)), std::move(job_stream),
-          RelayEnd::BothSides,
-          [this, self = shared_from_this()](const std::optional<RelayFailure>& failure) {
-            if (failure && failure->side == RelayFailure::Side::Right && !exec_id_.empty()) {
-              cut_streams_.add(exec_id_, failure->error);
-            }
-          });
+    auto done = [this, self = shared_from_this()](const std::optional<RelayFailure>& failure) {
+      if (failure && failure->side == RelayFailure::Side::Right && !exec_id_.empty()) {
+        cut_streams_.add(exec_id_, failure->error);
+      }
+    };
+    dispatch().hijacked.add(relay(reactor(), exchange().hijack(style_.head(message)),
+                                  std::move(job_stream), RelayEnd::BothSides, std::move(done)));
   }
 
   void failed(const Error& error) override { style_.failed(exchange(), error); }
