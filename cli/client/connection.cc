@@ -12,6 +12,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -40,7 +41,8 @@ Error notInTime() { return {ErrorKind::DeadlineExceeded, "the daemon did not ans
 void makeBlocking(int fd, int timeout_ms) {
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
   if (timeout_ms >= 0) {
-    const timeval limit{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    const int at_least = std::max(timeout_ms, 1);  // 0 would be "for ever"
+    const timeval limit{at_least / 1000, at_least % 1000 * 1000};
     ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   }
 }
@@ -310,8 +312,9 @@ bool Connection::tryShutdownWrite() {
     ::shutdown(fd_.get(), SHUT_WR);
     return true;
   }
+  ERR_clear_error();
   const int done = SSL_shutdown(ssl_.get());
-  const bool full = done < 0 && SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_WRITE;
+  const bool full = done <= 0 && SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_WRITE;
   ERR_clear_error();
   return !full;
 }

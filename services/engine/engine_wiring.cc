@@ -1,4 +1,3 @@
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -81,7 +80,7 @@ Result<void> EngineService::Parts::wireStore() {
   if (!options.stream_group.empty()) {
     FLO_TRY_ASSIGN(stream_group, process::findGroup(options.stream_group));
   }
-  FLO_TRY_ASSIGN(root_hold, holdRoot(paths, options.sharing ? LOCK_SH : LOCK_EX));
+  FLO_TRY_ASSIGN(root_hold, holdRoot(paths, options.sharing ? Holders::Several : Holders::One));
   FLO_TRY(makeEngineFolders(paths, alone ? Company::Alone : Company::Others, stream_group));
   FLO_TRY_ASSIGN(id, engineId(options.root));
   FLO_TRY_ASSIGN(database,

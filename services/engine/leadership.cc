@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "common/os/atomic_file.h"
 #include "common/os/file_lock.h"
 
 namespace flotilla::engine {
@@ -45,19 +47,32 @@ Result<UniqueFd> takeStartTurn(const std::string& path) {
   return file;
 }
 
-Result<UniqueFd> holdRoot(const Paths& paths, int lock) {
+Result<UniqueFd> holdRoot(const Paths& paths, Holders holders) {
   std::error_code failed;
   if (std::filesystem::create_directories(paths.root(), failed); failed) {
     return sysError("create " + paths.root(), failed.value());
   }
+  const std::string run = std::filesystem::weakly_canonical(paths.run(), failed);
+  const Error in_use{ErrorKind::AlreadyExists, "another engine works in " + paths.root() +
+                                                   ": stop it, or give this one its own "
+                                                   "--data-root"};
+  const auto now = std::chrono::steady_clock::now();
   FLO_TRY_ASSIGN(UniqueFd file, openLock(paths.rootLock()));
-  auto locked = lockFile(file.get(), lock, std::chrono::steady_clock::now() + kRootLimit);
-  if (!locked && locked.error().kind() == ErrorKind::Unavailable) {
-    return Error{ErrorKind::AlreadyExists, "another daemon works in " + paths.root() +
-                                               ": stop it, or give this one its own --data-root"};
+  // Whoever has it alone says which run folder the others must have.
+  if (lockFile(file.get(), LOCK_EX, holders == Holders::One ? now + kRootLimit : now)) {
+    if (::ftruncate(file.get(), 0) != 0 ||
+        ::pwrite(file.get(), run.data(), run.size(), 0) != static_cast<ssize_t>(run.size())) {
+      return sysError("write " + paths.rootLock(), errno);
+    }
+    if (holders == Holders::One) {
+      return file;
+    }
   }
-  FLO_TRY(std::move(locked));
-  return file;
+  if (holders == Holders::One || !lockFile(file.get(), LOCK_SH, now + kRootLimit)) {
+    return in_use;
+  }
+  FLO_TRY_ASSIGN(const std::string theirs, readFile(paths.rootLock()));
+  return theirs == run ? Result<UniqueFd>(std::move(file)) : in_use;
 }
 
 }  // namespace flotilla::engine

@@ -27,9 +27,14 @@ class Leadership {
 /// Errors: Unavailable when another one does not finish within a minute.
 Result<UniqueFd> takeStartTurn(const std::string& path);
 
-/// Holds a state folder for as long as it lives: several workers of one engine (LOCK_SH), or one
-/// daemon alone (LOCK_EX); a daemon that is just ending is waited for. Errors: AlreadyExists,
-/// naming the folder, when somebody else holds it otherwise; Internal.
-Result<UniqueFd> holdRoot(const Paths& paths, int lock);
+/// Whose a state folder is.
+enum class Holders {
+  One,      // a daemon alone
+  Several,  // the workers of one engine, with one run folder
+};
+
+/// Holds a state folder for as long as it lives. One that is just being let go is waited for.
+/// Errors: AlreadyExists, naming the folder, when another engine holds it; Internal.
+Result<UniqueFd> holdRoot(const Paths& paths, Holders holders);
 
 }  // namespace flotilla::engine

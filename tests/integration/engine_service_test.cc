@@ -19,6 +19,7 @@
 #include "common/os/random.h"
 #include "common/os/unique_fd.h"
 #include "common/queue/memory_queue.h"
+#include "engine/leadership.h"
 
 namespace flotilla::engine {
 namespace {
@@ -290,6 +291,25 @@ TEST_F(EngineServiceTest, ContainersOutliveTheEngine) {
   EXPECT_EQ(inspect("lives")["State"]["Status"], "exited");
 }
 
+TEST(HoldRoot, IsSharedByWorkersOfOneRunFolder) {
+  std::string folder = testing::TempDir() + "flotilla-root-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const Paths paths(folder + "/root", folder + "/run");
+  const Paths elsewhere(folder + "/root", folder + "/run2");
+  auto first = holdRoot(paths, Holders::Several);
+  ASSERT_TRUE(first) << first.error().message();
+  auto second = holdRoot(paths, Holders::Several);
+  EXPECT_TRUE(second);
+  EXPECT_FALSE(holdRoot(elsewhere, Holders::Several));
+  EXPECT_FALSE(holdRoot(paths, Holders::One));
+  first->reset();
+  EXPECT_FALSE(holdRoot(elsewhere, Holders::Several));
+  second->reset();
+  EXPECT_TRUE(holdRoot(elsewhere, Holders::Several));
+  EXPECT_TRUE(holdRoot(paths, Holders::One));
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(EngineServiceTest, NoOtherDaemonWorksInItsFolder) {
   const auto reactor = Reactor::create().value();
   MemoryQueue queue(*reactor);
@@ -300,7 +320,7 @@ TEST_F(EngineServiceTest, NoOtherDaemonWorksInItsFolder) {
   options.program_dir = FLO_BIN_DIR;
   const auto other = EngineService::create(options, *reactor, queue, metrics);
   ASSERT_FALSE(other);
-  EXPECT_EQ(other.error().message(), "another daemon works in " + options.root +
+  EXPECT_EQ(other.error().message(), "another engine works in " + options.root +
                                          ": stop it, or give this one its own --data-root");
   EXPECT_FALSE(std::filesystem::exists(options.run));
 }

@@ -44,8 +44,8 @@ class LateEnd : public std::enable_shared_from_this<LateEnd> {
 
 bool sendCloseNotify(SSL* session) {
   ERR_clear_error();
-  const int rc = SSL_shutdown(session);
-  const bool full = rc < 0 && SSL_get_error(session, rc) == SSL_ERROR_WANT_WRITE;
+  const int rc = SSL_shutdown(session);  // when the socket is full: -1, the next times 0
+  const bool full = rc <= 0 && SSL_get_error(session, rc) == SSL_ERROR_WANT_WRITE;
   ERR_clear_error();
   return !full;
 }

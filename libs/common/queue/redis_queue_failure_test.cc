@@ -144,9 +144,10 @@ class RedisQueueFailure : public ::testing::Test {
 
   /// Redis has after a kill all that it had answered.
   void keepData() {
-    server_ = testing::RedisServer::start({.append_only = true}).value();
+    server_ =
+        testing::RedisServer::start({.settings = {"--appendfsync", "always"}, .append_only = true})
+            .value();
     gateway_ = std::make_unique<RedisQueue>(*reactor_, options());
-    redis({"CONFIG", "SET", "appendfsync", "always"});
   }
 
   /// A command from beside, as somebody with access to Redis would send it.

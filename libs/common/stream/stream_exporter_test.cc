@@ -145,6 +145,14 @@ TEST_F(StreamExporterTest, AStreamThatBreaksHereBreaksThere) {
   EXPECT_TRUE(until([&] { return worker_.broken || worker_.ended; }));
 }
 
+TEST_F(StreamExporterTest, StreamsEndWithThePort) {
+  dial(publish(), context(cluster_, Role::Client));
+  ASSERT_TRUE(until([&] { return !dialled_.empty() && worker_.stream; }));
+  gateway_.begin(*dialled_[0]);
+  exporter_.reset();
+  EXPECT_TRUE(until([&] { return gateway_.broken && (worker_.broken || worker_.ended); }));
+}
+
 TEST_F(StreamExporterTest, ATicketAdmitsOnce) {
   const StreamEndpoint endpoint = publish();
   dial(endpoint, context(cluster_, Role::Client));
