@@ -4,7 +4,7 @@
 set -euo pipefail
 bin=$(readlink -f "${1:?BIN_DIR}")
 here=$(dirname "$(readlink -f "$0")")
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/flotilla
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/flotilla
 
 skip() { echo "SKIP: $*"; exit 77; }
 for tool in qemu-system-x86_64 cpio modprobe crun docker python3; do
