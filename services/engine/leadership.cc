@@ -58,17 +58,17 @@ Result<UniqueFd> holdRoot(const Paths& paths, Holders holders) {
                                                    "--data-root"};
   const auto now = std::chrono::steady_clock::now();
   FLO_TRY_ASSIGN(UniqueFd file, openLock(paths.rootLock()));
-  // Whoever has it alone says which run folder the others must have.
-  if (lockFile(file.get(), LOCK_EX, holders == Holders::One ? now + kRootLimit : now)) {
-    if (::ftruncate(file.get(), 0) != 0 ||
-        ::pwrite(file.get(), run.data(), run.size(), 0) != static_cast<ssize_t>(run.size())) {
-      return sysError("write " + paths.rootLock(), errno);
-    }
-    if (holders == Holders::One) {
-      return file;
-    }
+  if (holders == Holders::One) {
+    return lockFile(file.get(), LOCK_EX, now + kRootLimit) ? Result<UniqueFd>(std::move(file))
+                                                           : in_use;
   }
-  if (holders == Holders::One || !lockFile(file.get(), LOCK_SH, now + kRootLimit)) {
+  // The worker that has it alone says which run folder the others must have.
+  if (lockFile(file.get(), LOCK_EX, now) &&
+      (::ftruncate(file.get(), 0) != 0 ||
+       ::pwrite(file.get(), run.data(), run.size(), 0) != static_cast<ssize_t>(run.size()))) {
+    return sysError("write " + paths.rootLock(), errno);
+  }
+  if (!lockFile(file.get(), LOCK_SH, now + kRootLimit)) {
     return in_use;
   }
   FLO_TRY_ASSIGN(const std::string theirs, readFile(paths.rootLock()));

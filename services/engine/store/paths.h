@@ -9,9 +9,7 @@ namespace flotilla::engine {
 ///   <root>/                        /var/lib/flotilla, survives reboots, 0711 root
 ///     engine.db                    SQLite, WAL: every record
 ///     engine-id                    this engine's ID
-///     engine.lock                  held by the daemon, or by all workers of this folder, which
-///     have the run
-///                                  folder that it names
+///     engine.lock                  held by the daemon, or by all workers; names their run folder
 ///     blobs/sha256/<hex>           image content by digest
 ///     layers/<chain hex>/fs        unpacked layers
 ///     l/<short>                    -> ../layers/<chain hex>/fs, short names for overlay's options
